@@ -17,6 +17,9 @@ use crate::skipped::{Skipped, grouped, usual};
 /// Result of this library's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Of so many names that are not there, the words of an error tell; of more, the first.
+pub const NAMES_TOLD: usize = 200;
+
 /// What went wrong, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,8 +28,10 @@ pub enum Error {
     NotFound {
         /// What kind of thing it is.
         wanted: Wanted,
-        /// What was asked for.
+        /// What was asked for; of many things the first.
         what: String,
+        /// All that were asked for and are not there, by name, where these are several.
+        names: Box<[String]>,
         /// The nearest thing that is there, or where all are listed.
         hint: Box<Remedy>,
         /// Where it was looked for, if that is not what the request is about.
@@ -49,6 +54,8 @@ pub enum Error {
         why: String,
         /// The ways out.
         remedies: Vec<Remedy>,
+        /// The file that it names, where it is that which cannot be used.
+        path: Option<Box<Path>>,
     },
     /// A request that contradicts the data or what already exists.
     Refused {
@@ -280,16 +287,24 @@ impl Error {
         }
     }
 
-    /// Whether it says something of the machine, which is short of something or does not let this process in, and so
-    /// nothing of what was to be read.
+    /// Whether it says something of the machine, which is short of something or out of reach, and so nothing of what
+    /// was to be read.
     pub(crate) fn is_of_machine(&self) -> bool {
-        let ours =
-            [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM, Errno::STALE, Errno::TIMEDOUT];
+        let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::STALE, Errno::TIMEDOUT];
         let is_ours = |source: &io::Error| {
             source.kind() == io::ErrorKind::OutOfMemory
                 || Errno::from_io_error(source).is_some_and(|errno| ours.contains(&errno))
         };
-        matches!(self, Error::Io { source, .. } if is_ours(source))
+        // What a disk does not give of a file is lost with it; what it does not even open may be there the next time.
+        let is_shut = |action: &str, source: &io::Error| {
+            ["open", "examine"].contains(&action) && Errno::from_io_error(source) == Some(Errno::IO)
+        };
+        matches!(self, Error::Io { action, source, .. } if is_ours(source) || is_shut(action, source))
+    }
+
+    /// Whether it says that this process may not look.
+    pub(crate) fn is_of_permission(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 
     /// The same, with ways out that are for the source `name`.
@@ -353,8 +368,11 @@ impl Error {
             | Error::Locked { path, .. }
             | Error::Live { path, .. }
             | Error::Io { path, .. } => Some(path),
-            Error::NotFound { path, .. } | Error::Refused { path, .. } | Error::Inputs { path, .. } => path.as_deref(),
-            Error::Invalid { .. } | Error::Failed { .. } | Error::Cancelled => None,
+            Error::NotFound { path, .. }
+            | Error::Invalid { path, .. }
+            | Error::Refused { path, .. }
+            | Error::Inputs { path, .. } => path.as_deref(),
+            Error::Failed { .. } | Error::Cancelled => None,
         }
     }
 
@@ -367,8 +385,26 @@ impl Error {
     }
 
     /// An [`Error::NotFound`] with what to say instead.
-    pub(crate) fn not_found(wanted: Wanted, what: impl Into<String>, hint: impl Into<String>) -> Error {
-        Error::NotFound { wanted, what: what.into(), hint: Box::new(Remedy::Do(hint.into())), path: None }
+    pub(crate) fn not_found(wanted: Wanted, what: impl Into<String>, hint: impl Into<Remedy>) -> Error {
+        Error::NotFound { wanted, what: what.into(), names: Box::default(), hint: Box::new(hint.into()), path: None }
+    }
+
+    /// An [`Error::NotFound`] of several `names`, which are `things`, in `place`; `spell` adds to one what it may be a
+    /// slip of.
+    pub(crate) fn none_of<T: ToString>(
+        wanted: Wanted,
+        (things, names): (&str, &[T]),
+        place: &str,
+        spell: impl Fn(&T) -> String,
+        hint: Remedy,
+    ) -> Error {
+        let told = names.iter().take(NAMES_TOLD).map(spell).collect::<Vec<_>>().join(", ");
+        let more = match names.len().saturating_sub(NAMES_TOLD) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (what, names) = (format!("{things} {told}{more}{place}"), names.iter().map(T::to_string).collect());
+        Error::NotFound { wanted, what, names, hint: Box::new(hint), path: None }
     }
 
     /// An [`Error::Refused`] whose way out no setting is.
@@ -383,7 +419,7 @@ impl Error {
 
     /// An [`Error::Invalid`] with these ways out.
     pub(crate) fn invalid(setting: Setting, why: impl Into<String>, remedies: impl Into<Vec<Remedy>>) -> Error {
-        Error::Invalid { setting, why: why.into(), remedies: remedies.into() }
+        Error::Invalid { setting, why: why.into(), remedies: remedies.into(), path: None }
     }
 
     /// An [`Error::Io`] for `action` on `path`; made for `map_err`.
@@ -412,5 +448,29 @@ impl Error {
     /// An [`Error::Corrupt`] with a structural reason.
     pub(crate) fn structure(path: &Path, why: impl Into<String>) -> Error {
         Error::Corrupt { path: path.to_owned(), damage: Damage::Structure(why.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_does_not_open_a_file_says_nothing_of_it_and_one_that_does_not_read_it_does() {
+        let failed = |action, errno: Errno| Error::io(action, Path::new("f"))(errno.into()).is_of_machine();
+        assert!(failed("open", Errno::IO) && failed("examine", Errno::IO) && failed("read", Errno::STALE));
+        assert!(!failed("read", Errno::IO) && !failed("open", Errno::NOENT));
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_nothing_of_a_file() {
+        let is_of_machine = |source: io::Error| Error::io("read", Path::new("a"))(source).is_of_machine();
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::STALE, Errno::TIMEDOUT] {
+            assert!(is_of_machine(errno.into()), "{errno}");
+        }
+        assert!(is_of_machine(io::ErrorKind::OutOfMemory.into()));
+        for errno in [Errno::IO, Errno::NOENT, Errno::ACCESS] {
+            assert!(!is_of_machine(errno.into()), "{errno}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the ends of messages are made of: names that come near one that is not there, lists that end, and words as a
 //! shell takes them.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::remedy::{Operation, Remedy};
@@ -33,6 +34,22 @@ pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<
     near.into_iter().take_while(|&(distance, _)| distance == least).take(NEAR).map(|(_, known)| known).collect()
 }
 
+/// `name`, quoted, with those of `names` that it may be a slip of.
+pub(crate) fn slip<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    match nearest(name, names)[..] {
+        [] => format!("{name:?}"),
+        ref near => format!("{name:?} ({}?)", near.join(" or ")),
+    }
+}
+
+/// `names`, quoted; where they are several, each with those of `known` that it may be a slip of.
+pub(crate) fn slips(names: &[&str], known: &[&str]) -> String {
+    match names {
+        [only] => format!("{only:?}"),
+        several => listed(&several.iter().map(|name| slip(name, known.iter().copied())).collect::<Vec<_>>()),
+    }
+}
+
 /// What to say to who asked for `name`: the nearest of `names`, or what they are, which are the `what` of something.
 /// `whole` lists them where they are too many to be told.
 pub(crate) fn instead(name: &str, names: &[&str], what: &str, whole: Option<Operation>) -> Remedy {
@@ -60,13 +77,29 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// `text` beside others: bare, nobody sees an empty one, nor a blank at an end.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    match !text.is_empty() && text.trim() == text {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("{text:?}")),
+    }
+}
+
 /// `text` as a shell takes it for one word.
 pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_./=,:@%+-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', "'\\''"));
+    }
+    let escaped = text.chars().map(|c| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("$'{}'", escaped.collect::<String>())
 }
 
 #[cfg(test)]
@@ -117,5 +150,6 @@ mod tests {
         assert_eq!(quoted("a/b.store"), "a/b.store");
         assert_eq!(quoted("it's {code}"), "'it'\\''s {code}'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's\n"), "$'it\\'s\\u000a'");
     }
 }

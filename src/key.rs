@@ -72,12 +72,37 @@ impl Date {
     }
 }
 
-/// Appends `code` to the name of a file as that can hold it: a slash, a control character, a percent sign, and at the
-/// beginning of a name what readers of folders take for hidden, are escaped as `%2F`.
-pub(crate) fn push_escaped(code: &str, is_first: bool, name: &mut String) {
+/// What Hive and Spark call the partition of rows that have no value for its key.
+pub(crate) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Where in the name of a file or a directory a code stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// In that of a file, at its beginning or behind something.
+    File { is_start: bool },
+    /// In that of a directory, at its beginning or behind something.
+    Directory { is_start: bool },
+    /// The value of a directory `column=value`.
+    Value,
+}
+
+/// Appends `code` to the name of a file as that can hold it: a slash, a control character, a percent sign, at the
+/// beginning of a name what readers of folders take for hidden, in a directory what makes it a column to them, and in a
+/// value what Hive and Spark escape there, are escaped as `%2F`. Where a path names it several times, `within` has all the
+/// places, since who reads it takes two spellings for two codes.
+pub(crate) fn push_escaped(code: &str, within: &[Within], name: &mut String) {
     for (at, c) in code.char_indices() {
-        let is_hidden = is_first && at == 0 && matches!(c, '.' | '_' | '~');
-        if is_hidden || matches!(c, '/' | '%') || c.is_ascii_control() {
+        let is_special = within.iter().any(|within| match *within {
+            Within::File { is_start } | Within::Directory { is_start }
+                if is_start && at == 0 && matches!(c, '.' | '_' | '~') =>
+            {
+                true
+            }
+            Within::File { .. } => false,
+            Within::Directory { .. } => c == '=',
+            Within::Value => r##""#'*:=?\{[]^"##.contains(c),
+        });
+        if is_special || matches!(c, '/' | '%') || c.is_ascii_control() {
             name.push_str(&format!("%{:02X}", c as u32));
         } else {
             name.push(c);
@@ -85,15 +110,16 @@ pub(crate) fn push_escaped(code: &str, is_first: bool, name: &mut String) {
     }
 }
 
-/// Whether `text` is how [`push_escaped`] writes `code`, and not the code itself.
-pub(crate) fn is_escaped(text: &[u8], code: &[u8]) -> bool {
+/// Whether `text` is how [`push_escaped`] writes `code` in the name of a file or a directory, and not the code itself.
+pub(crate) fn is_escaped(text: &[u8], code: &[u8], is_directory: bool) -> bool {
     let Ok(code) = std::str::from_utf8(code) else { return false };
-    let is_written = |is_first: &bool| {
+    let is_written = |within: Within| {
         let mut name = String::new();
-        push_escaped(code, *is_first, &mut name);
+        push_escaped(code, &[within], &mut name);
         name.as_bytes() == text
     };
-    text != code.as_bytes() && [true, false].iter().any(is_written)
+    let within = |is_start| if is_directory { Within::Directory { is_start } } else { Within::File { is_start } };
+    text != code.as_bytes() && [true, false].map(within).into_iter().any(is_written)
 }
 
 /// Days of a month, 1 to 12, of any year.

@@ -2,13 +2,13 @@
 //!
 //! The logical type is the one the input has and the output restores. How a column is stored is the store's affair.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::timezone::Tz;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::types::{Date64Type, Int32Type, Int64Type, Time32SecondType, TimestampSecondType};
 use arrow_array::{
     Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array, new_null_array,
 };
@@ -20,9 +20,9 @@ use chrono::{DateTime, NaiveDate, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Wanted};
-use crate::hint::instead;
+use crate::hint::{instead, slip};
 use crate::key::Date;
-use crate::remedy::Operation;
+use crate::remedy::{Operation, Remedy, Setting};
 
 /// One column of a panel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,11 +106,95 @@ impl PanelSchema {
     /// [`Error::NotFound`], naming those that it may be a slip of.
     pub fn find(&self, name: &str) -> Result<usize> {
         self.index_of(name).ok_or_else(|| {
-            let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-            let hint = Box::new(instead(name, &known, "columns", Some(Operation::Info)));
-            Error::NotFound { wanted: Wanted::Column, what: format!("column {name:?}"), hint, path: None }
+            let hint = instead(name, &self.names(), "columns", Some(Operation::Info));
+            Error::not_found(Wanted::Column, format!("column {name:?}"), hint)
         })
     }
+
+    fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// Where each of these columns stands, for names that somebody asks for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], naming all that there are none of, each with those that it may be a slip of.
+    pub(crate) fn find_all<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Vec<usize>> {
+        let known = self.places();
+        let (mut places, mut unknown, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        for name in names {
+            match known.get(name) {
+                Some(&place) => places.push(place),
+                None if seen.insert(name) => unknown.push(name),
+                None => {}
+            }
+        }
+        match unknown[..] {
+            [] => Ok(places),
+            [only] => self.find(only).map(|place| vec![place]),
+            ref several => {
+                let names = self.names();
+                let hint = instead("", &names, "columns", Some(Operation::Info));
+                let spell = |name: &&str| slip(name, names.iter().copied());
+                Err(Error::none_of(Wanted::Column, ("columns", several), "", spell, hint))
+            }
+        }
+    }
+}
+
+/// What a column takes of the memory of a run that reads files, whatever its rows: its names and types in the survey,
+/// the store that is made and the segments that are written. Measured with 160,000 columns of 20 files.
+const COLUMN_LEN: u64 = 2 << 10;
+/// How often such a run has its name.
+const NAMES: u64 = 12;
+
+/// Refuses columns that take more than half of the memory of a run that reads files.
+///
+/// # Errors
+/// [`Error::Refused`] where they do.
+pub(crate) fn check_columns(columns: &[Column], memory: u64) -> Result<()> {
+    let len = columns.iter().map(|column| column_len(&column.name)).sum();
+    check_columns_len(columns.len() + 2, len, (memory, Share::Half))
+}
+
+/// What the column `name` takes of the memory of a run that reads files.
+pub(crate) fn column_len(name: &str) -> u64 {
+    COLUMN_LEN + NAMES * name.len() as u64
+}
+
+/// What of the memory columns may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Share {
+    /// Half, of a run that reads files: the other half is for their rows.
+    Half,
+    /// All, of a run that reads or writes the files of an output.
+    All,
+}
+
+/// Refuses so many columns, code and date among them, that take `len` bytes, where that is more than their share of the
+/// memory.
+///
+/// # Errors
+/// [`Error::Refused`] where it is.
+pub(crate) fn check_columns_len(count: usize, len: u64, (memory, share): (u64, Share)) -> Result<()> {
+    let (needed, more_than, fewer) = match share {
+        Share::Half => {
+            let some = Remedy::set(Setting::Columns(Vec::new()), "chooses some");
+            (len.saturating_mul(2), "more than half of the memory, which is", some)
+        }
+        Share::All => (len, "more than the memory, which is", Remedy::Do("transpose fewer of them".to_owned())),
+    };
+    if needed <= memory {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let what = format!(
+        "{count} columns take {} MiB of the memory whatever their rows, {more_than} {} MiB",
+        mib(len),
+        mib(memory)
+    );
+    let more = Remedy::set(Setting::Memory(mib(needed) << 20), "allows it");
+    Err(Error::refused_unless(what, [more, fewer]))
 }
 
 /// Whether a column of this type can be part of the key: its values have one order, and each equals itself.
@@ -330,6 +414,25 @@ pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
         if day_of(between)? < local.date() { before = between } else { after = between }
     }
     (day_of(after)? == local.date()).then_some(after)
+}
+
+/// The first value of `array` that a Parquet file cannot hold: it has seconds as milliseconds, and the days of a date64
+/// in 32 bits.
+pub(crate) fn first_unwritable(array: &dyn Array) -> Option<usize> {
+    let number = |row: usize| -> i64 {
+        match array.data_type() {
+            DataType::Timestamp(TimeUnit::Second, _) => array.as_primitive::<TimestampSecondType>().value(row),
+            DataType::Time32(TimeUnit::Second) => array.as_primitive::<Time32SecondType>().value(row).into(),
+            _ => array.as_primitive::<Date64Type>().value(row) / 86_400_000,
+        }
+    };
+    let is_held: fn(i64) -> bool = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => |seconds| seconds.checked_mul(1000).is_some(),
+        DataType::Time32(TimeUnit::Second) => |seconds| i32::try_from(seconds * 1000).is_ok(),
+        DataType::Date64 => |days| i32::try_from(days).is_ok(),
+        _ => return None,
+    };
+    (0..array.len()).find(|&row| array.is_valid(row) && !is_held(number(row)))
 }
 
 /// One value in words; a date or a time that no calendar reaches as the number that it is.

@@ -48,15 +48,33 @@ pub fn instant(text: &str) -> Result<i64, String> {
     instant_in(text, &Local)
 }
 
+/// An instant, in nanoseconds since 1970, as it is shown to people and as [`instant`] reads it, on this machine's clocks:
+/// `2024-01-02 15:04:05.678 +08:00`. Rounded up, so that what was made then was there at the instant that is shown; to
+/// milliseconds, since versions may follow each other within a second.
+pub fn shown(ns: i64) -> String {
+    shown_in(ns, &Local)
+}
+
+fn shown_in<Z: TimeZone<Offset: std::fmt::Display>>(ns: i64, zone: &Z) -> String {
+    const MILLISECOND: i64 = 1_000_000;
+    let whole = ns.div_euclid(MILLISECOND) + i64::from(ns.rem_euclid(MILLISECOND) > 0);
+    let instant = DateTime::from_timestamp_millis(whole).unwrap_or_default();
+    instant.with_timezone(zone).format("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
+}
+
 fn instant_in(text: &str, zone: &impl TimeZone) -> Result<i64, String> {
     let wrong =
         || format!("{text:?} is no time; write it as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00");
     // As `log` and `info` print it: a blank before the time, and one before the offset.
-    let joined = text.replacen(' ', "T", 1).replace(' ', "").replace('Z', "+00:00");
+    let joined = text.replacen(' ', "T", 1).replace(' ', "").replace('/', "-").replace('Z', "+00:00");
     let with_offset = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z"];
     let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
     let with_offset = with_offset.iter().find_map(|format| DateTime::parse_from_str(&joined, format).ok());
     let naive = || naive.iter().find_map(|format| NaiveDateTime::parse_from_str(&joined, format).ok());
+    // A year of two digits would be one of the first century.
+    if joined.bytes().take_while(u8::is_ascii_digit).count() < 4 {
+        return Err(wrong());
+    }
     // Fewer digits would be read, too, as those of a day without its zero.
     let is_eight_digits = joined.len() == 8 && joined.bytes().all(|byte| byte.is_ascii_digit());
     let form = if is_eight_digits { "%Y%m%d" } else { "%Y-%m-%d" };
@@ -66,9 +84,9 @@ fn instant_in(text: &str, zone: &impl TimeZone) -> Result<i64, String> {
         instant.to_utc()
     } else if let Some(time) = naive() {
         // Where clocks were set back the hour comes twice; who asks what was known then means all of it.
-        on_clocks(time, zone, LocalResult::latest)
+        on_clocks(time, zone, Ord::max)
     } else {
-        on_clocks(next_midnight().ok_or_else(wrong)?, zone, LocalResult::earliest) - TimeDelta::nanoseconds(1)
+        on_clocks(next_midnight().ok_or_else(wrong)?, zone, Ord::min) - TimeDelta::nanoseconds(1)
     };
     // Before or after all that 64 bits of nanoseconds reach is before or after all versions.
     let beyond = if instant.timestamp() < 0 { i64::MIN } else { i64::MAX };
@@ -80,10 +98,15 @@ fn instant_in(text: &str, zone: &impl TimeZone) -> Result<i64, String> {
 fn on_clocks<Z: TimeZone>(
     time: NaiveDateTime,
     zone: &Z,
-    which: impl Fn(LocalResult<DateTime<Z>>) -> Option<DateTime<Z>>,
+    which: fn(DateTime<Utc>, DateTime<Utc>) -> DateTime<Utc>,
 ) -> DateTime<Utc> {
     let day = TimeDelta::days(1);
-    let shown = |time: NaiveDateTime| which(zone.from_local_datetime(&time)).map(|instant| instant.to_utc());
+    let shown = |time: NaiveDateTime| match zone.from_local_datetime(&time) {
+        LocalResult::None => None,
+        LocalResult::Single(instant) => Some(instant.to_utc()),
+        // The clocks of this machine name the later one first, a zone by its name the earlier.
+        LocalResult::Ambiguous(one, other) => Some(which(one.to_utc(), other.to_utc())),
+    };
     shown(time).or_else(|| Some(shown(time.checked_sub_signed(day)?)? + day)).unwrap_or_else(|| time.and_utc())
 }
 
@@ -158,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn instants_are_shown_rounded_up_and_are_read_as_they_are_shown() {
+        let east = chrono::FixedOffset::east_opt(8 * 3600).unwrap();
+        for (ns, text) in [
+            (1_704_207_845_000_000_000, "2024-01-02 23:04:05.000 +08:00"),
+            (1_704_207_845_000_000_001, "2024-01-02 23:04:05.001 +08:00"),
+            (1_704_207_845_999_000_001, "2024-01-02 23:04:06.000 +08:00"),
+            (-1, "1970-01-01 08:00:00.000 +08:00"),
+        ] {
+            assert_eq!(shown_in(ns, &east), text);
+            assert!((0..1_000_000).contains(&(instant(text).unwrap() - ns)), "{text}");
+        }
+    }
+
+    #[test]
     fn instants_are_on_the_clocks_of_the_place_unless_they_say_otherwise() {
         const NOON: i64 = 1_704_196_800_000_000_000;
         const HOUR: i64 = 3_600_000_000_000;
@@ -166,6 +203,7 @@ mod tests {
             ("2024-01-02T12:00", 4),
             ("2024-01-02T12:00:00", 4),
             ("2024-01-02 12:00", 4),
+            ("2024/01/02 12:00", 4),
             ("2024-01-02T12:00:00Z", 12),
             ("2024-01-02T12:00:00.000Z", 12),
             ("2024-01-02T20:00+08:00", 12),
@@ -180,6 +218,8 @@ mod tests {
             "now",
             "2024-01",
             "202401",
+            "24-01-02",
+            "24-01-02T12:00",
             "2024012",
             "20240230",
             "020240102",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::remedy::{Remedy, Setting, sentence};
+use crate::remedy::{Remedy, Setting, sentence, shortened};
 
 /// Bytes of a reason, of the column that it is about, and of a way out, at most.
 const LONGEST: usize = 2000;
@@ -104,7 +104,7 @@ impl Reason {
     pub fn new(kind: Kind, what: impl AsRef<str>) -> Reason {
         // What a decoder says may have several lines, and a name a million letters.
         let lines = what.as_ref().split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
-        let what = shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST);
+        let what = shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST).into_owned();
         Reason { kind, what, column: None, remedies: Vec::new() }
     }
 
@@ -120,12 +120,7 @@ impl Reason {
 
     /// This reason about the column `name`.
     pub(crate) fn of_column(self, name: &str) -> Reason {
-        Reason { column: Some(shortened(name, LONGEST)), ..self }
-    }
-
-    /// This reason, told together with those of other columns.
-    pub(crate) fn of_any_column(self) -> Reason {
-        Reason { column: None, ..self }
+        Reason { column: Some(shortened(name, LONGEST).into_owned()), ..self }
     }
 
     /// This reason after these words, which say where in the file it lies.
@@ -217,15 +212,15 @@ impl Reason {
         &self.remedies
     }
 
-    /// What tells it from others of its kind: the column that it is about, and what helps, figures aside.
-    pub(crate) fn facts(&self) -> (Kind, Option<&str>, Vec<Remedy>) {
+    /// What tells it from others: its kind and what helps, figures aside; and the column that it is about.
+    pub(crate) fn facts(&self) -> ((Kind, Vec<Remedy>), Option<&str>) {
         let remedies = self.remedies.iter().map(|remedy| match remedy {
             Remedy::Set { settings, effect } if matches!(settings[..], [Setting::Memory(_)]) => {
                 Remedy::set(Setting::Memory(0), effect.as_str())
             }
             other => other.clone(),
         });
-        (self.kind, self.column.as_deref(), remedies.collect())
+        ((self.kind, remedies.collect()), self.column.as_deref())
     }
 
     /// The text that a store keeps of it.
@@ -246,28 +241,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// `text`, of which no more than so many bytes are shown.
-fn shortened(text: &str, most: usize) -> String {
-    match text.len() <= most {
-        true => text.to_owned(),
-        false => {
-            let end = (0..=most).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-            format!("{}...", &text[..end])
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_of_a_million_letters_is_cut_wherever_it_stands() {
-        let name = "x".repeat(1 << 20);
-        let reason = Reason::new(Kind::ColumnType, format!("its column {name:?} is a list"));
-        let reason = reason.of_column(&name).or(Remedy::set(Setting::Exclude(vec![name]), "leaves it out"));
-        assert!(reason.stored().len() < 3 * LONGEST, "{}", reason.stored().len());
-        assert!(reason.to_string().ends_with("x...; write the file with shorter names"));
+        for letter in ["x", "é", "平"] {
+            let name = letter.repeat(1 << 20);
+            let reason = Reason::new(Kind::ColumnType, format!("its column {name:?} is a list"));
+            let reason = reason.of_column(&name).or(Remedy::set(Setting::Exclude(vec![name]), "leaves it out"));
+            assert!(reason.stored().len() < 3 * LONGEST, "{}", reason.stored().len());
+            let end = format!("{}\" is a list; write the file with shorter names", letter.repeat(3));
+            assert!(reason.to_string().ends_with(&end));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Ways out, as values: a setting that helps or an operation to run, and what it does, or what neither mends. Who speaks
 //! to a person has words for both: a command line has options and commands, Python has arguments and functions.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,8 @@ pub enum Setting {
     IgnoreUnknown,
     /// Of which value of these key columns a matrix is.
     At(Vec<String>),
+    /// The columns of which matrices are made.
+    Matrix,
     /// Whether outputs leave the date column out.
     NoDate,
     /// Whether files are compared by their bytes.
@@ -191,6 +194,18 @@ impl Remedy {
     }
 }
 
+impl From<String> for Remedy {
+    fn from(text: String) -> Remedy {
+        Remedy::Do(text)
+    }
+}
+
+impl From<&str> for Remedy {
+    fn from(text: &str) -> Remedy {
+        Remedy::Do(text.to_owned())
+    }
+}
+
 impl fmt::Display for Remedy {
     /// In words for nobody in particular.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -199,7 +214,7 @@ impl fmt::Display for Remedy {
 }
 
 /// Bytes of a list of names that a setting is told with.
-const LONGEST_LIST: usize = 1000;
+pub(crate) const LONGEST_LIST: usize = 1000;
 
 /// How columns are left out, or the file mended where that cannot be told in a line.
 pub(crate) fn excluding(names: &[&str]) -> Remedy {
@@ -225,11 +240,27 @@ pub fn told(remedies: &[Remedy], words: &impl Words) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", or "))
 }
 
+/// Bytes that a message says what is wrong with, and which ways out there are; longer than any path, and what names of
+/// thousands of letters leave of either.
+const LONGEST: usize = 5000;
+
+/// `text` for a message, where it is longer than so many bytes without its middle: it begins with what is wrong and ends
+/// with what helps, and a name of a million letters stands between.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let is_between = |at: &usize| text.is_char_boundary(*at);
+    let start = (0..=most / 2).rev().find(is_between).unwrap_or(0);
+    let end = (text.len() - most / 2..text.len()).find(is_between).unwrap_or(text.len());
+    Cow::Owned(format!("{}...{}", &text[..start], &text[end..]))
+}
+
 /// A sentence and the ways out, as a message has them.
 pub(crate) fn sentence(f: &mut fmt::Formatter<'_>, what: &str, remedies: &[Remedy]) -> fmt::Result {
     match told(remedies, &ForNobody) {
-        Some(way_out) => write!(f, "{what}; {way_out}"),
-        None => f.write_str(what),
+        Some(way_out) => write!(f, "{}; {}", shortened(what, LONGEST), shortened(&way_out, LONGEST)),
+        None => f.write_str(&shortened(what, LONGEST)),
     }
 }
 
@@ -269,6 +300,7 @@ impl Setting {
                 | Setting::Name(_)
                 | Setting::IgnoreUnknown
                 | Setting::At(_)
+                | Setting::Matrix
                 | Setting::NoDate
                 | Setting::CheckContent
                 | Setting::Universe
@@ -315,6 +347,7 @@ impl Setting {
             Setting::Name(_) => "name",
             Setting::IgnoreUnknown => "ignore-unknown",
             Setting::At(_) => "at",
+            Setting::Matrix => "matrix",
             Setting::NoDate => "no-date",
             Setting::CheckContent => "check-content",
             Setting::Universe => "universe",

@@ -1,12 +1,15 @@
 //! An input that is left out, and such inputs grouped by their reasons.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting, sentence};
+
+/// Columns with one kind of reason and the same ways out are told apart where they are no more than these.
+pub(crate) const FEW_COLUMNS: usize = 3;
 
 /// An input that is left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,22 @@ impl Skipped {
     /// `A.parquet`, `prices: A.parquet`.
     fn named(&self) -> String {
         self.source.iter().chain([&self.path]).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// Skipped inputs as plans and receipts have them, with all that a reason says.
+pub(crate) mod in_full {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Reason, Skipped};
+
+    pub(crate) fn serialize<S: Serializer>(all: &[Skipped], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(all.iter().map(|one| (&one.path, &one.reason)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Skipped>, D::Error> {
+        let all = Vec::<(String, Reason)>::deserialize(deserializer)?;
+        Ok(all.into_iter().map(|(path, reason)| Skipped::new(path, reason)).collect())
     }
 }
 
@@ -94,13 +113,20 @@ impl Group<'_> {
     }
 }
 
-/// `skipped` by kind of reason, column and way out, the most usual first.
+/// `skipped` by kind of reason, way out and column, unless the columns are many; the most usual first.
 pub fn grouped(skipped: &[Skipped]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = Vec::new();
+    let facts: Vec<_> = skipped.iter().map(|one| one.reason.facts()).collect();
+    let mut columns: HashMap<_, HashSet<&str>> = HashMap::new();
+    for (alike, column) in &facts {
+        columns.entry(alike).or_default().extend(*column);
+    }
     let mut known = HashMap::new();
-    for example in skipped {
+    for (example, (alike, column)) in skipped.iter().zip(&facts) {
         let reason = &example.reason;
-        let at = *known.entry(reason.facts()).or_insert_with(|| {
+        // Where nothing helps, such as against damage, the column is what there is to tell.
+        let column = column.filter(|_| reason.remedies().is_empty() || columns[alike].len() <= FEW_COLUMNS);
+        let at = *known.entry((alike, column)).or_insert_with(|| {
             groups.push(Group { count: 0, example, remedies: reason.remedies().to_vec() });
             groups.len() - 1
         });

@@ -27,6 +27,10 @@ pub(crate) const DEFAULT_MEMORY: u64 = 512 << 20;
 /// The least memory that a run which makes or compares rows can work with.
 pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
 
+/// What a worker that reads files or makes sections takes for each column, whatever its rows: arrays, and what
+/// describes them. Measured with 30,000 columns.
+const COLUMN_LEN: u64 = 2 << 10;
+
 impl Workers {
     /// `count` workers; `None` means one per core. One worker starts no thread: the calling thread does the work.
     ///
@@ -65,6 +69,14 @@ impl Workers {
         let most = usize::try_from(self.memory / bytes.max(1)).unwrap_or(usize::MAX).max(1);
         let fewer = || Ok(Workers::new(Some(most))?.within(self.memory));
         (most < self.count()).then(fewer).transpose()
+    }
+
+    /// [`fewer`](Workers::fewer), where so many columns would take more than half of the memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn for_columns(&self, count: usize) -> Result<Option<Workers>> {
+        self.fewer(2 * COLUMN_LEN * count as u64)
     }
 
     /// How many work at once.

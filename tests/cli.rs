@@ -1,7 +1,7 @@
 //! The command line: exit codes, what goes to stdout and what to stderr, and that an interrupted run leaves nothing
 //! half-written under a final name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,11 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use assert_cmd::Command;
 use chrono::{DateTime, TimeDelta, Utc};
 use parquet::arrow::ArrowWriter;
@@ -225,6 +229,8 @@ fn the_help_lists_commands_and_exit_codes() {
         ("gc", "0 1 2 5 6 130"),
         ("task plan", "0 1 2 6 130"),
         ("task update", "0 1 2 5 6 130"),
+        ("task add", "0 1 2 5 6 130"),
+        ("task append", "0 1 2 5 6 130"),
         ("task compare", "0 1 2 6 130"),
         ("task gather", "0 1 2 6 130"),
         ("task assemble", "0 1 2 4 6 130"),
@@ -479,7 +485,10 @@ fn a_second_transpose_says_that_there_is_nothing_to_do_and_a_third_what_it_did()
     let third = place.run("transpose store out --check-content").done().stdout;
     assert!(third.contains("files    1 written; 59 files were current\n"), "{third}");
     let json = place.run("transpose store out --json").done().json();
-    assert_eq!((&json["written"], &json["unchanged"], &json["removed"]), (&0.into(), &60.into(), &0.into()));
+    assert_eq!(
+        (&json["written"], &json["unchanged_files"], &json["removed_files"]),
+        (&0.into(), &60.into(), &0.into())
+    );
 }
 
 #[test]
@@ -783,6 +792,30 @@ fn show_writes_the_same_rows_in_every_format() {
 }
 
 #[test]
+fn an_arrow_file_of_several_dates_has_one_dictionary_of_each_column() {
+    let place = Place::new();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103", "20240104"]));
+    let kinds: DictionaryArray<Int32Type> = [Some("b"), Some("a"), None].into_iter().collect();
+    place.write_parquet("src/A.parquet", vec![("date", dates.clone()), ("kind", Arc::new(kinds))]);
+    let kinds: DictionaryArray<Int32Type> = [Some("c"), Some("b"), Some("a")].into_iter().collect();
+    place.write_parquet("src/B.parquet", vec![("date", dates), ("kind", Arc::new(kinds))]);
+    place.run("build src store").done();
+    for (which, shown) in
+        [("--stock B", "cba"), ("--stock A,B --to 20240103", "bcab"), ("--stock A --from 20240104", "-")]
+    {
+        let arrow = Cursor::new(place.bytes_of(&format!("show store {which} --format arrow")));
+        let reader = arrow_ipc::reader::FileReader::try_new(arrow, None).unwrap();
+        let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
+        let [batch] = &batches[..] else { panic!("{} batches", batches.len()) };
+        let kinds = batch["kind"].as_dictionary::<Int32Type>().downcast_dict::<StringArray>().unwrap();
+        let texts: Vec<&str> = kinds.into_iter().map(|text| text.unwrap_or("-")).collect();
+        assert_eq!(texts.concat(), shown, "{which}");
+        let distinct: BTreeSet<_> = kinds.values().iter().collect();
+        assert_eq!(distinct.len(), kinds.values().len(), "{which}");
+    }
+}
+
+#[test]
 fn csv_and_json_keep_null_nan_and_the_empty_text_apart() {
     let place = Place::new();
     let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103", "20240104"]));
@@ -853,7 +886,36 @@ fn transpose_writes_what_was_chosen() {
     place.run("transpose store no --dates 20260628").failed(2, &["20260628", "nearest", "20260629"]);
     place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
     place.run("transpose store no --stocks NONE").failed(2, &["NONE"]);
-    place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
+    place.run("transpose store no --stocks @nothing.txt").failed(2, &["nothing.txt", "No such file"]);
+    // Files that options name are alike, whatever the option: the error is about them.
+    fs::write(place.path("bad.csv"), "a,b\n1,2\n").unwrap();
+    for (option, path) in [
+        ("--stocks @nothing.txt", "nothing.txt"),
+        ("--dates @bad.csv", "bad.csv"),
+        ("--universe bad.csv", "bad.csv"),
+        ("--universe panel", "panel"),
+    ] {
+        let told = place.run(&format!("transpose store no {option} --json")).failed(2, &[]).json();
+        assert_eq!((&told["error"]["kind"], &told["error"]["path"]), (&"invalid".into(), &path.into()), "{option}");
+    }
+    for option in ["--matrix ts_code", "--no-date --by stock", "--exclude ts_code"] {
+        let told = place.run(&format!("transpose store no {option} --json")).failed(2, &[]).json();
+        assert_eq!((&told["error"]["kind"], &told["error"]["path"]), (&"invalid".into(), &"store".into()), "{option}");
+    }
+    fs::write(place.path("some.txt"), "000001.SZ\nNONE\n").unwrap();
+    for words in ["show store --stock @some.txt", "transpose store no --stocks @some.txt"] {
+        place.run(words).failed(2, &["stock \"NONE\" in store not found; --ignore-unknown passes over it"]);
+    }
+    for (words, why) in [
+        ("show store --last x", "'x' for '--last <N>': it is no whole number from 1 to 4294967295"),
+        ("gc store --keep x", "'x' for '--keep <N>': it is no whole number from 1 to 4294967295"),
+        ("gc store --keep 0", "'0' for '--keep <N>': it is no whole number from 1 to 4294967295"),
+        ("info store --version x", "'x' for '--version <N>': it is no whole number\n"),
+        ("update store -j x", "it is no whole number from 1 to 1024"),
+        ("update store --expect today --min-codes 101%", "\"101%\" is no share from 0% to 100%"),
+    ] {
+        place.run(words).failed(2, &[why]);
+    }
     fs::File::create(place.path("long.txt")).unwrap().set_len((16 << 20) + 1).unwrap();
     let otherwise = "; name a file with one code per line";
     for (file, why) in [
@@ -863,9 +925,9 @@ fn transpose_writes_what_was_chosen() {
         ("long.txt", "it has more than 16 MiB"),
     ] {
         let told = format!("--stocks @{file}: {why}{otherwise}");
-        place.run(&format!("transpose store no --stocks @{file}")).failed(1, &[&told]);
+        place.run(&format!("transpose store no --stocks @{file}")).failed(2, &[&told]);
     }
-    place.run("transpose store no --dates @/dev/zero").failed(1, &["--dates @/dev/zero: ", "with one date per line"]);
+    place.run("transpose store no --dates @/dev/zero").failed(2, &["--dates @/dev/zero: ", "with one date per line"]);
     for path in ["/dev/zero", "panel"] {
         let told =
             format!("--universe {path} is no regular file; name a file of dates and codes, a column, or a column of");
@@ -875,13 +937,13 @@ fn transpose_writes_what_was_chosen() {
     members("2026-06-30,000001.SZ,true\n2026-06-30,000002.SZ,false\n");
     let told =
         "all rows of a universe are its members, and \"in_index\" is not true in some; leave those rows out, or that";
-    place.run("transpose store no --universe members.csv").failed(1, &[told]);
+    place.run("transpose store no --universe members.csv").failed(2, &[told, "--universe members.csv: "]);
     members("2026-06-30,000001.SZ,true\n2031-01-02,000001.SZ,true\n");
     let report = place.run("transpose store members --universe members.csv --json").done().json();
     assert_eq!([&report["written"], &report["rows"]], [1, 1]);
     assert_eq!(report["notes"][0], "the universe names 1 date that the store lacks: 20310102");
     members("2026-06-30,000001.SZ,1\n2026-06-30,000002.SZ,0\n");
-    place.run("transpose store no --universe members.csv").failed(1, &[told]);
+    place.run("transpose store no --universe members.csv").failed(2, &[told, "--universe members.csv: "]);
     members("2026-06-30,000001.SZ,2\n2026-06-30,000002.SZ,0\n");
     assert_eq!(place.run("transpose store ranks --universe members.csv --json").done().json()["rows"], 2);
     // A file that was cut off is no universe without members, for which outputs would go.
@@ -893,9 +955,13 @@ fn transpose_writes_what_was_chosen() {
     let told = place.run("transpose store no --stocks @unknown.txt");
     let told = told.failed(
         2,
-        &["stocks \"X0000\", ", "\"X0019\" and 4980 more in store not found; --ignore-unknown passes over them"],
+        &["stocks \"X0000\", ", "\"X0199\" and 4800 more in store not found; --ignore-unknown passes over them"],
     );
-    assert!(told.stderr.len() < 400, "{told:?}");
+    assert!(told.stderr.ends_with("\n  --json lists all 5,000\n") && told.stderr.len() < 3000, "{told:?}");
+    let told = place.run("transpose store no --stocks @unknown.txt --json").failed(2, &[]).json();
+    assert_eq!(told["error"]["names"], serde_json::json!(unknown));
+    let told = place.run("transpose store no --dates 20240101,19990101 --json").failed(2, &[]).json();
+    assert_eq!(told["error"]["names"], serde_json::json!(["19990101", "20240101"]));
     place.run("transpose store no --columns nope").failed(2, &["nope"]);
     place
         .run("transpose store no --exclude trade_date")
@@ -921,10 +987,10 @@ fn three_versions(place: &Place) -> Vec<transect::Store> {
 
 /// `text` with every instant replaced by a word, so that it can be compared.
 fn timeless(text: &str) -> String {
-    let shown = "2024-01-02 15:04:05 +08:00".len();
-    let is_instant = |word: &&str| DateTime::parse_from_str(word, "%Y-%m-%d %H:%M:%S %:z").is_ok();
+    let shown = "2024-01-02 15:04:05.678 +08:00".len();
+    let is_instant = |word: &&str| DateTime::parse_from_str(word, "%Y-%m-%d %H:%M:%S%.3f %:z").is_ok();
     let word = (0..text.len()).filter_map(|at| text.get(at..at + shown)).find(is_instant);
-    word.map_or_else(|| text.to_owned(), |word| timeless(&text.replace(word, "<        when it was made>")))
+    word.map_or_else(|| text.to_owned(), |word| timeless(&text.replace(word, "<            when it was made>")))
 }
 
 #[test]
@@ -935,17 +1001,19 @@ fn log_lists_versions_and_gc_removes_old_ones() {
     assert_eq!(
         timeless(&log.stdout),
         "\
-version  made                        command  rows  added  restated  removed  filled  dirty dates  state
-      1  <        when it was made>  build       2      2         0        0       0            2  kept
-      2  <        when it was made>  build       4      4         0        2       0            2  kept
-      3  <        when it was made>  build       4      4         0        4       0            2  live
+version  made                            command  rows  added  restated  removed  filled  dirty dates  state
+      1  <            when it was made>  build       2      2         0        0       0            2  kept
+      2  <            when it was made>  build       4      4         0        2       0            2  kept
+      3  <            when it was made>  build       4      4         0        4       0            2  live
 "
     );
     let report = place.run("log store --json").done().json();
     assert_eq!((&report["command"], &report["live_version"], &report["keep"]), (&"log".into(), &3.into(), &5.into()));
     assert_eq!(report["versions"].as_array().unwrap().len(), 3);
     assert_eq!(report["versions"][1]["removed"], 2);
-    assert!(report["versions"][1]["created"].as_str().unwrap().ends_with('Z'));
+    let told = |version: u64| place.run(&format!("log store --version {version}")).done().stdout;
+    assert_eq!(told(1), "store: version 1 is the first, and has nothing before it\n");
+    assert!(told(2).starts_with("store: version 2 was built anew, or is one of long ago: "));
 
     let first = held.into_iter().next().unwrap();
     let dry = place.run("gc store --keep 1 --dry-run").done().stdout;
@@ -981,7 +1049,7 @@ freed    {freed}
     let report = place.run("gc store --keep-for 0h --json").done().json();
     assert_eq!((&report["command"], &report["dry_run"]), (&"gc".into(), &false.into()));
     assert_eq!(
-        (&report["removed_versions"], &report["held_versions"], &report["files"]),
+        (&report["removed_versions"], &report["held_versions"], &report["removed_files"]),
         (&vec![1].into(), &Value::Array(vec![]), &4.into())
     );
     let log = timeless(&place.run("log store").done().stdout);
@@ -998,11 +1066,27 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     let show = |at: &str| place.run(&format!("show store --stock A {at}")).done().stdout;
     let row = |close: &str| format!("ts_code,trade_date,close\nA,20240102,1.5\nA,20240103,{close}\n");
     assert_eq!((show(""), show("--version 1"), show("--version 3")), (row("3.0"), row("1.0"), row("3.0")));
-    // As `log` prints it.
-    let log = place.run("log store --json").done().json();
-    let made = |version: usize| log["versions"][version - 1]["created"].as_str().unwrap().to_owned();
-    assert_eq!((show(&format!("--as-of {}", made(1))), show("--as-of 2100-01-01")), (row("1.0"), row("3.0")));
-    place.run_all(&["show", "store", "--as-of", &made(2).replace('T', " "), "-q"]).done();
+    assert_eq!(show("--as-of 2100-01-01"), row("3.0"));
+    // As all who tell of versions print their times, which follow each other within a second.
+    let times = |text: &str| {
+        let wide = "2024-01-02 15:04:05.678 +08:00".len();
+        let is_time = |word: &&str| DateTime::parse_from_str(word, "%Y-%m-%d %H:%M:%S%.3f %:z").is_ok();
+        (0..text.len()).filter_map(|at| text.get(at..at + wide)).filter(is_time).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let made = times(&place.run("log store").done().stdout);
+    for (time, close) in made.iter().zip(["1.0", "2.0", "3.0"]) {
+        assert_eq!(
+            place.run_all(&["show", "store", "--stock", "A", "--as-of", time]).done().stdout,
+            row(close),
+            "{time}"
+        );
+    }
+    assert_eq!(made.len(), 3);
+    assert_eq!(times(&place.run("coverage store").done().stdout), made);
+    assert_eq!(times(&place.run("info store").done().stdout), made[2..]);
+    place.run("report store page.html -q").done();
+    let page = fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(made.iter().all(|time| page.contains(&format!("\"made\":\"{time}\""))), "{made:?}");
 
     let info = place.run("info store --version 2").done().stdout;
     assert!(info.contains("\nversion  2, made ") && info.contains("; live is 3\n"), "{info}");
@@ -1028,7 +1112,7 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     let refused = place.run("verify store --source src --version 1").failed(2, &["--source", "leave out"]);
     assert_eq!(refused.stdout, "");
     place.run("show store --version 9").failed(2, &["version 9", "versions 3, 2 and 1 are kept"]);
-    place.run("show store --as-of 1999-01-01").failed(2, &["its first version was made later"]);
+    place.run("show store --as-of 1999-01-01").failed(2, &["its first version was made 20"]);
 }
 
 #[test]
@@ -1055,7 +1139,7 @@ fn as_of_is_on_the_clocks_of_the_place_and_says_which_version_it_chose() {
     let _held = three_versions(&place);
     let log = place.run("log store --json").done().json();
     let made = |version: usize| -> DateTime<Utc> {
-        log["versions"][version - 1]["created"].as_str().unwrap().parse().unwrap()
+        DateTime::from_timestamp_nanos(log["versions"][version - 1]["created_ns"].as_i64().unwrap())
     };
     for (zone, hours) in [("EAST-14", 14), ("WEST+12", -12)] {
         let info = |as_of: &str, more: &str| {
@@ -1069,7 +1153,7 @@ fn as_of_is_on_the_clocks_of_the_place_and_says_which_version_it_chose() {
         assert!(chosen.stderr.starts_with("version 3 of store, made 20"), "{chosen:?}");
         assert_eq!(info(&day, "-q").done().stderr, "");
         info(&(there - TimeDelta::days(1)).format("%Y-%m-%d").to_string(), "")
-            .failed(2, &["so old a version of ", " not found; its first version was made later"]);
+            .failed(2, &["so old a version of ", " not found; its first version was made 20"]);
         // A time without an offset: the last instant of the first version.
         let second = made(2) + TimeDelta::hours(hours) - TimeDelta::nanoseconds(1);
         let time = second.format("%Y-%m-%dT%H:%M:%S%.9f").to_string();
@@ -1126,10 +1210,10 @@ year  dates  stocks a date  new  last  absent  unusual dates
         Some(
             "\
 columns, and their numbers in the last year that has some
-column  type      nulls    NaNs  year   zeros  1 %  median  99 %  jumps
-close   Float64       -       -  2024  33.3 %    0       1     1      -
-weight  Float64  33.3 %  66.7 %                                       -
-name    Utf8     66.7 %       -                                       -"
+column  type      nulls    NaNs  year   zeros   1 %  median  99 %  jumps
+close   Float64       -       -  2024  33.3 %  0.02       1  1.49      -
+weight  Float64  33.3 %  66.7 %                                        -
+name    Utf8     66.7 %       -                                        -"
         )
     );
     let versions: Vec<&str> = parts.next().unwrap().lines().collect();
@@ -1242,7 +1326,7 @@ rows    1 added, 1 restated, 0 removed
 dates   1 with a difference, 20240103
 stocks  2 with a difference
 
-numbers that moved furthest
+numbers that moved furthest, by the share of the smaller value
 date      stock  column  old   new    move
 20240103  A      close   2.5  -0.0  -100 %
 
@@ -1339,6 +1423,32 @@ date,stock,change,column,old,new
 }
 
 /// Stored and written exactly, such a value must not hide the rest of its section.
+#[test]
+fn names_of_a_hundred_thousand_letters_are_cut_in_whatever_is_told() {
+    let place = Place::new();
+    let long = "x".repeat(100_000);
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+    let one: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    place.write_parquet("panel/A.parquet", vec![("trade_date", dates), (long.as_str(), one)]);
+    place.run("build panel store").done();
+    let near = format!("{}y", &long[1..]);
+    for words in [
+        "show store --stock NAME",
+        "show store --date 20240102 --columns NAME",
+        "build panel other --cast NAME=q",
+        "build panel other --key NAME",
+        "transpose store out --stocks NAME",
+        "source set store panel.exclude+=NAME",
+        "NAME",
+        "show store --date NAME",
+        "build panel other --NAME",
+    ] {
+        let ran = place.run(&words.replace("NAME", &near));
+        assert_ne!(ran.code, 0, "{words}");
+        assert!(ran.stderr.len() < 12_000, "{words}: {} bytes", ran.stderr.len());
+    }
+}
+
 #[test]
 fn a_time_beyond_all_calendars_is_shown_as_its_number() {
     let place = Place::new();
@@ -1663,7 +1773,20 @@ fn completions_and_man_pages_come_from_the_binary() {
 
     place.run("generate man pages").done();
     let page = |name: &str| fs::read_to_string(place.path("pages").join(name)).unwrap();
-    assert!(page("transect.1").contains("transect\\-build(1)"));
+    let whole = page("transect.1");
+    assert!(whole.contains("transect\\-build(1)"));
+    assert!(
+        whole.contains(".SH NOTES\nStart with `transect demo`.\n.SH \"EXIT CODES\"\n.nf\n    0  done\n"),
+        "{whole}"
+    );
+    let is_empty = |(line, next): (&str, &str)| line.starts_with(".SH") && (next.is_empty() || next.starts_with(".SH"));
+    for name in list(&place.path("pages")).unwrap() {
+        let name = name.unwrap().into_string().unwrap();
+        let page = page(&name);
+        let pairs = page.lines().zip(page.lines().skip(1).chain([""]));
+        assert!(!page.contains("help(1)"), "{name} names a page that there is none of");
+        assert_eq!(pairs.filter(|&pair| is_empty(pair)).count(), 0, "{name} has a heading with nothing below it");
+    }
     assert!(page("transect-source-set.1").contains("transect source set\\fR [OPTIONS] <STORE>"));
     let build = page("transect-build.1");
     assert!(
@@ -1729,11 +1852,39 @@ fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
     place.run("update store -q").done();
     fs::remove_file(place.path("panel/999999.SZ.parquet")).unwrap();
     place.run("update own --prune -q --allow pruned-rows,missing-files").done();
+    let plan =
+        place.run("task add own panel --source more --prefix m_ --staging more --parts 2 --bands 3").done().stdout;
+    assert!(plan.contains("plan     more/plan.json") && plan.contains("3 bands, with version 3"), "{plan}");
+    assert!(run("more").contains("version 4\n") && run("more").contains("version 4, nothing changed"));
+    let two = "own panel panel --staging two";
+    place.run(&format!("task add {two}")).failed(2, &["tasks add the source of one directory"]);
+    place.run("source drop own more -q").done();
+    place.run("transpose own days --from 20260629 -q").done();
+    let days = "days/20260629.parquet days/20260630.parquet";
+    fs::copy(place.path("days/20260630.parquet"), place.path("days/20260701.parquet")).unwrap();
+    place.run("append own days/20260701.parquet").failed(1, &["no row can be appended to "]);
+    let plan = place.run(&format!("task append own {days} --staging days.staging --parts 2 --bands 3")).done().stdout;
+    assert!(plan.contains("2 parts, 2 files of") && plan.contains("3 bands, with version 5"), "{plan}");
+    assert!(run("days.staging").contains("version 5, nothing changed"));
+    let plan =
+        place.run("task append own days/20260701.parquet --staging bad.staging --parts 1 --bands 1 --json").done();
+    assert!(plan.stdout.contains("\"files\":1"), "{plan:?}");
+    place.run("task run bad.staging/plan.json").failed(2, &["no row can be appended to "]);
+    place.run("task append own days/20260701.parquet --dry-run --staging no.staging").failed(2, &["and try nothing"]);
     let plan = place.run("task transpose own own_out --staging staging_out --parts 3").done().stdout;
     assert!(plan.contains("plan   staging_out/plan.json") && plan.contains("3 parts"), "{plan}");
     let written = run("staging_out");
     assert!(written.contains(" written\n") && !written.contains("current"), "{written}");
     assert!(run("staging_out").contains("nothing to do: "));
+    place.run("task plan panel again --staging sealed --parts 2 --bands 2 -q").done();
+    place.run("task gather sealed/plan.json 0 -q").done();
+    let sealed = place.run("task run sealed/plan.json -j 2 --out sealed_out").done().stdout;
+    assert!(sealed.contains(" files were put into "), "{sealed}");
+    let written = place.run("transpose again sealed_out").done().stdout;
+    assert!(written.contains("nothing to do: "), "{written}");
+    let why = "plans an update, and not a store";
+    place.run("task run night/plan.json --out other").failed(2, &[why]);
+    place.run("task seal night/plan.json 0 --out other").failed(2, &[why]);
     for name in ["20260630.parquet", "20260629.parquet"] {
         assert!(fs::read(place.path("out").join(name)).unwrap() == fs::read(place.path("own_out").join(name)).unwrap());
     }
@@ -1817,7 +1968,7 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     place.run(&format!("task write {plan} 0")).failed(2, &["plans a store, and not the files of an output"]);
     place.run("task commit out.staging/plan.json").failed(1, &["files-0000", "write 0 is not done yet; run it first"]);
     let stdout = place.run("task run out.staging/plan.json --json").done().json();
-    assert_eq!((&stdout["was_done"], &stdout["output"]["unchanged"]), (&false.into(), &0.into()));
+    assert_eq!((&stdout["was_done"], &stdout["output"]["unchanged_files"]), (&false.into(), &0.into()));
     for (field, name) in [("store", "own"), ("out", "out")] {
         assert_eq!(stdout["output"][field].as_str().unwrap(), place.path(name).display().to_string());
     }

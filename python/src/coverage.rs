@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use serde::Serialize;
 use transect::coverage::{ColumnCoverage, DateCoverage, Distribution, Jump, StockCoverage};
 
-use super::change::told;
+use super::report::told;
 use super::rows::Batch;
 
 /// The coverage of one version.

@@ -45,7 +45,8 @@ fn exception(py: Python<'_>, error: &Error, call: Call) -> PyResult<PyErr> {
         fields.set_item("path", path)?;
     }
     match error {
-        Error::NotFound { wanted, hint, .. } => {
+        Error::NotFound { wanted, names, hint, .. } => {
+            fields.set_item("names", names.to_vec())?;
             fields.set_item("kind", format!("{wanted:?}").to_lowercase())?;
             fields.set_item("nearest", hint.told(&InPython(call)))?;
         }
@@ -143,8 +144,7 @@ fn argument(setting: &Setting, call: Call) -> String {
         }
         (Call::Write, Setting::Force) => return "mode=\"overwrite\"".to_owned(),
         // What is appended has the names and types of the store.
-        (Call::Append, Setting::CodeColumn) => return "the store's name for it".to_owned(),
-        (Call::Append, Setting::DateColumn(_)) => return "renaming it to \"date\"".to_owned(),
+        (Call::Append, Setting::CodeColumn | Setting::DateColumn(_)) => return "the store's name for it".to_owned(),
         (Call::Append, Setting::Cast(casts)) => {
             let casts: Vec<String> = casts.iter().map(|cast| format!("{:?} as {}", cast.column, cast.to)).collect();
             return format!("giving {}", casts.join(", "));

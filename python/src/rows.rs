@@ -53,7 +53,16 @@ impl Batch {
 
 /// One column of some rows.
 #[pyclass(frozen, module = "transect._transect")]
-pub struct Column(pub ArrayRef);
+pub struct Column {
+    array: ArrayRef,
+    is_made: bool,
+}
+
+impl From<ArrayRef> for Column {
+    fn from(array: ArrayRef) -> Column {
+        Column { array, is_made: false }
+    }
+}
 
 /// The numpy type of values as they lie in memory; `None` where they are no numbers, or bits.
 pub fn numpy_type(data_type: &DataType) -> Option<&'static str> {
@@ -109,8 +118,11 @@ impl Batch {
             return Err(PyIndexError::new_err("there is no such column"));
         }
         match &self.0 {
-            Rows::Made(batch) => Ok(Column(batch.column(index).clone())),
-            Rows::Stored(rows) => rows.column(index).map(Column).map_err(|error| raised(py, &error)),
+            Rows::Made(batch) => Ok(batch.column(index).clone().into()),
+            Rows::Stored(rows) => {
+                let array = rows.column(index).map_err(|error| raised(py, &error))?;
+                Ok(Column { is_made: rows.is_made(index, &array), array })
+            }
         }
     }
 }
@@ -118,32 +130,38 @@ impl Batch {
 #[pymethods]
 impl Column {
     fn __len__(&self) -> usize {
-        self.0.len()
+        self.array.len()
     }
 
     #[getter]
     fn null_count(&self) -> usize {
-        self.0.logical_null_count()
+        self.array.logical_null_count()
+    }
+
+    /// Whether its values are others than those in the map, as where the store keeps integers narrower.
+    #[getter]
+    fn is_made(&self) -> bool {
+        self.is_made
     }
 
     /// Its Arrow type, in Arrow's words.
     #[getter]
     fn type_name(&self) -> String {
-        self.0.data_type().to_string()
+        self.array.data_type().to_string()
     }
 
     fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        capsule::field(py, &Field::new("", self.0.data_type().clone(), true))
+        capsule::field(py, &Field::new("", self.array.data_type().clone(), true))
     }
 
     fn array<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
-        Ok((self.schema(py)?, capsule::array(py, &self.0)?))
+        Ok((self.schema(py)?, capsule::array(py, &self.array)?))
     }
 
     /// Its values in place, and how numpy calls them; `None` where they are no numbers.
     fn values(&self) -> Option<(Buffer, &'static str)> {
-        let numpy = numpy_type(self.0.data_type())?;
-        let data = self.0.to_data();
+        let numpy = numpy_type(self.array.data_type())?;
+        let data = self.array.to_data();
         let width = data.data_type().primitive_width()?;
         let values = data.buffers()[0].slice_with_length(data.offset() * width, data.len() * width);
         Some((Buffer::shared(values), numpy))
@@ -151,46 +169,46 @@ impl Column {
 
     /// One byte a row: its boolean.
     fn booleans(&self) -> Option<Buffer> {
-        let values = self.0.as_boolean_opt()?.values();
+        let values = self.array.as_boolean_opt()?.values();
         Some(Buffer::shared(arrow_buffer::Buffer::from_vec(values.iter().map(u8::from).collect::<Vec<u8>>())))
     }
 
     /// One byte a row: whether it has a value.
     fn valid(&self) -> Buffer {
-        let nulls = self.0.logical_nulls();
-        let valid = (0..self.0.len()).map(|row| u8::from(nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))));
+        let nulls = self.array.logical_nulls();
+        let valid = (0..self.array.len()).map(|row| u8::from(nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))));
         Buffer::shared(arrow_buffer::Buffer::from_vec(valid.collect::<Vec<u8>>()))
     }
 
     /// Its bytes.
     fn binaries<'py>(&self, py: Python<'py>) -> Option<Vec<Option<Bound<'py, PyBytes>>>> {
-        let values = match self.0.data_type() {
+        let values = match self.array.data_type() {
             DataType::Dictionary(_, values) => values.as_ref().clone(),
             other => other.clone(),
         };
         if !values.is_binary() {
             return None;
         }
-        let plain = cast(&self.0, &DataType::LargeBinary).ok()?;
+        let plain = cast(&self.array, &DataType::LargeBinary).ok()?;
         let bytes = |bytes: Option<&[u8]>| bytes.map(|bytes| PyBytes::new(py, bytes));
         Some(plain.as_binary::<i64>().iter().map(bytes).collect())
     }
 
     /// Its decimals, in digits.
     fn decimals(&self) -> Option<Vec<Option<String>>> {
-        if !self.0.data_type().is_decimal() {
+        if !self.array.data_type().is_decimal() {
             return None;
         }
-        let texts = cast(&self.0, &DataType::Utf8).ok()?;
+        let texts = cast(&self.array, &DataType::Utf8).ok()?;
         Some(texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
     }
 
     /// Its texts.
     fn texts(&self) -> Option<Vec<Option<String>>> {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let plain = match self.0.data_type() {
-            DataType::Dictionary(_, values) => cast(&self.0, values).ok()?,
-            _ => self.0.clone(),
+        let plain = match self.array.data_type() {
+            DataType::Dictionary(_, values) => cast(&self.array, values).ok()?,
+            _ => self.array.clone(),
         };
         Some(match plain.data_type() {
             DataType::Utf8 => plain.as_string::<i32>().iter().map(owned).collect(),

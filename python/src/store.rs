@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arrow_array::types::*;
-use arrow_array::{Array, RecordBatchIterator, new_empty_array};
+use arrow_array::{Array, RecordBatch, RecordBatchIterator, new_empty_array};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use arrow_select::concat::concat;
 use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyValueError};
@@ -13,17 +13,19 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde_json::json;
 use transect::progress::Observer;
+use transect::remedy::Remedy;
 use transect::storage::{Access, Memory};
 use transect::store::{CodeType, DateType, Fill, Types, Universe, ValueTypes};
 use transect::workers::Workers;
 use transect::{Date, Request, Selection, verify_output, verify_source};
 
 use super::capsule::{self, Buffer};
-use super::change::{told, workers};
 use super::coverage::Coverage;
 use super::diff::Diff;
 use super::fault::raised;
 use super::frames::batches;
+use super::options::workers;
+use super::report::told;
 use super::rows::{Batch, Column, numpy_type};
 use super::watch::watched;
 
@@ -174,8 +176,9 @@ impl Store {
     }
 
     /// Reads the whole version.
-    fn coverage(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Coverage> {
-        let read = |observer: &dyn Observer| transect::Coverage::of(&self.0, &Workers::new(None)?, observer);
+    fn coverage(&self, py: Python<'_>, options: &str, progress: Option<Py<PyAny>>) -> PyResult<Coverage> {
+        let workers = workers(options)?;
+        let read = |observer: &dyn Observer| transect::Coverage::of(&self.0, &workers()?, observer);
         watched(py, progress.as_ref(), read).map(Coverage)
     }
 
@@ -268,10 +271,25 @@ fn pressed_before(py: Python<'_>) -> PyResult<Option<usize>> {
 /// The most memory that a file of members may take, of which one file has a quarter.
 const MEMBERS: u64 = 4 << 30;
 
+/// A frame of dates and codes, read: a stream can be read once, and what is asked for may be asked again.
+#[pyclass(frozen, module = "transect._transect")]
+pub struct Members(Vec<RecordBatch>);
+
+#[pymethods]
+impl Members {
+    #[new]
+    fn new(frame: &Bound<'_, PyAny>) -> PyResult<Members> {
+        batches(frame).map(Members)
+    }
+}
+
 /// The name of a column of `store`, the path of a file, or a frame of dates and codes.
 pub fn members(store: &transect::Store, universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
     if let Ok(column) = universe.extract::<String>() {
         return Ok(Universe::Column(column));
+    }
+    if let Ok(read) = universe.cast::<Members>() {
+        return Ok(Universe::Rows(read.get().0.clone()));
     }
     let py = universe.py();
     match universe.extract::<PathBuf>() {
@@ -331,7 +349,7 @@ impl Answer {
                 }),
             }
         });
-        joined.map(Column)
+        joined.map(Column::from)
     }
 
     fn series(&self, py: Python<'_>, code: &str) -> PyResult<Batch> {
@@ -381,12 +399,28 @@ impl Answer {
                 action: format!("find {len} bytes of memory"),
                 source: "the system refuses".into(),
             })?;
-            let cells = answer.matrix_into(values.as_mut(), &fill, &Workers::new(None)?, observer)?;
-            Ok((values, cells))
+            let cells = answer.matrix_into(values.as_mut(), &fill, &Workers::new(None)?, observer);
+            Ok((values, cells.map_err(|error| unrounded(error, own))?))
         })?;
         let stocks = answer.matrix_stocks().map_err(|error| raised(py, &error))?.to_vec();
         let bits = |bits: &arrow_buffer::BooleanBuffer| Buffer::shared(bits.inner().clone());
         Ok((Buffer::own(values), numpy, bits(cells.rows()), bits(cells.valid()), stocks))
+    }
+}
+
+/// The refusal of a value that a matrix of doubles does not hold, with what does in Python: there are none of decimals.
+fn unrounded(error: transect::Error, own: &DataType) -> transect::Error {
+    match error {
+        // Of other kinds there is no matrix at all.
+        transect::Error::Refused { what, path, .. } if own.is_numeric() => {
+            let integers = match own.is_integer() {
+                true => format!("Store.matrix with fill=0, say, is one of {own}, which does; "),
+                false => String::new(),
+            };
+            let way_out = format!("{integers}sections, series and scans have all values as they are");
+            transect::Error::Refused { what, remedies: vec![Remedy::Do(way_out)], path }
+        }
+        other => other,
     }
 }
 

@@ -1,12 +1,14 @@
-//! A build, an update, or a transpose, cut into tasks.
+//! A build, a change of a store, or a transpose, cut into tasks.
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use transect::{OutputSplit, OutputTasks, PlanOf, TaskSplit, Tasks, UpdateTasks};
+use transect::{AddSource, Append, OutputSplit, OutputTasks, PlanOf, TaskSplit, Tasks, UpdateTasks};
 
-use super::change::{Options, building, told, transposing, updating};
+use super::change::{adding, appending, building, transposing, updating};
 use super::fault::raised;
+use super::options::Options;
+use super::report::told;
 use super::store::Store;
 use super::watch::watched;
 
@@ -40,6 +42,36 @@ pub fn plan_update(
 }
 
 #[pyfunction]
+pub fn plan_add_source(
+    py: Python<'_>,
+    store: PathBuf,
+    paths: (PathBuf, PathBuf),
+    counts: (usize, usize),
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let (source, staging) = paths;
+    let add = adding(AddSource::new(store, [source]), &Options::parse(options)?)?;
+    let split = TaskSplit { staging, parts: counts.0, bands: counts.1 };
+    Ok(told(watched(py, progress.as_ref(), |observer| add.observer(observer).plan_tasks(&split))?))
+}
+
+#[pyfunction]
+pub fn plan_append(
+    py: Python<'_>,
+    store: PathBuf,
+    given: (Vec<PathBuf>, PathBuf),
+    counts: (usize, usize),
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let (files, staging) = given;
+    let append = appending(Append::new(store, files), &Options::parse(options)?)?;
+    let split = TaskSplit { staging, parts: counts.0, bands: counts.1 };
+    Ok(told(watched(py, progress.as_ref(), |observer| append.observer(observer).plan_tasks(&split))?))
+}
+
+#[pyfunction]
 pub fn plan_transpose(
     py: Python<'_>,
     store: &Store,
@@ -60,7 +92,14 @@ pub fn plan_transpose(
 pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(&'static str, usize, usize)> {
     let counts = || match PlanOf::at(&plan)? {
         PlanOf::Output => Ok(("output", OutputTasks::open(&plan)?.parts(), 0)),
-        PlanOf::Update => UpdateTasks::open(&plan).map(|tasks| ("update", tasks.parts(), tasks.bands())),
+        PlanOf::Update => UpdateTasks::open(&plan).map(|tasks| {
+            let of = match (tasks.adds_source(), tasks.appends()) {
+                (true, _) => "add_source",
+                (_, true) => "append",
+                _ => "update",
+            };
+            (of, tasks.parts(), tasks.bands())
+        }),
         _ => Tasks::open(&plan).map(|tasks| ("store", tasks.parts(), tasks.bands())),
     };
     counts().map_err(|error| raised(py, &error))
@@ -68,10 +107,7 @@ pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(&'static str, usi
 
 #[pyfunction]
 pub fn gather(py: Python<'_>, plan: PathBuf, part: usize) -> PyResult<String> {
-    Ok(told(watched(py, None, |observer| match PlanOf::at(&plan)? {
-        PlanOf::Update => UpdateTasks::open(plan)?.observer(observer).gather(part),
-        _ => Tasks::open(plan)?.observer(observer).gather(part),
-    })?))
+    Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).gather(part))?))
 }
 
 #[pyfunction]
@@ -91,10 +127,12 @@ pub fn compare(py: Python<'_>, plan: PathBuf, band: usize) -> PyResult<String> {
 
 #[pyfunction]
 pub fn seal(py: Python<'_>, plan: PathBuf, band: usize) -> PyResult<String> {
-    Ok(told(watched(py, None, |observer| match PlanOf::at(&plan)? {
-        PlanOf::Update => UpdateTasks::open(plan)?.observer(observer).seal(band),
-        _ => Tasks::open(plan)?.observer(observer).seal(band),
-    })?))
+    Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).seal(band))?))
+}
+
+#[pyfunction]
+pub fn seal_with_files(py: Python<'_>, plan: PathBuf, band: usize, out: PathBuf) -> PyResult<String> {
+    Ok(told(watched(py, None, |observer| Tasks::open(plan)?.output(out)?.observer(observer).seal(band))?))
 }
 
 #[pyfunction]

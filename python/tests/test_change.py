@@ -444,7 +444,7 @@ def test_messages_speak_python(source, own, tmp_path):
 def test_outputs_are_written_and_left_alone(own, tmp_path):
     assert transect.transpose(own, tmp_path / "out", stocks=["BRK.B"], end=20240102).written == 2
     report = transect.transpose(own, tmp_path / "out", stocks=["BRK.B"], end=20240102)
-    assert (report.written, report.unchanged) == (0, 2)
+    assert (report.written, report.unchanged_files) == (0, 2)
     assert pl.read_parquet(tmp_path / "out" / "20240102.parquet")["close"].to_list() == [21.0]
 
 

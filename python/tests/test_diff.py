@@ -101,15 +101,16 @@ def test_what_is_older_is_a_store_its_path_or_a_version(own):
         assert store.diff(older).to_polars()["restated"].to_list() == [2], older
     for older in (own, str(own)):
         assert store.diff(older).to_polars().height == 0
-    for older in (True, 1.0, b"1", [1], np.bool_(True)):
+    for older in (True, 1.0, [1], np.bool_(True)):
         with pytest.raises(TypeError, match="^older is a store, its path or the number of a version, not "):
             store.diff(older)
     for older in (-1, 7, 2**70):
         with pytest.raises(transect.NotFound, match=f"^version {older} of .* not found") as caught:
             store.diff(older)
         assert caught.value.kind == "version"
-    with pytest.raises(transect.NotFound, match="^1 is not a store: nothing of that name is there"):
-        store.diff("1")
+    for older in ("1", b"1"):
+        with pytest.raises(transect.NotFound, match="1 is not a store: nothing of that name is there"):
+            store.diff(older)
     for version in (-1, 2**70):
         with pytest.raises(transect.NotFound, match=f"^version {version} of .* not found"):
             transect.open(own, version=version)

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import transect
+import transect.dask
+import transect.tasks
 from transect._xarray import TransectBackend
 
 DATES = ["20240102", "20240103", "20240104", "20240105"]
@@ -32,6 +34,8 @@ def members(kind):
 EXAMPLES = {
     **{name: value for name, value in (CLASSES | FUNCTIONS).items() if name in transect.__all__},
     **{f"{name}.{of}": value for name, kind in CLASSES.items() for of, value in members(kind).items()},
+    **{f"{module.__name__[9:]}.{name}": getattr(module, name)
+       for module in (transect.tasks, transect.dask) for name in module.__all__},
     "xarray.open_dataset": TransectBackend,
 }
 
@@ -64,8 +68,18 @@ def panel(tmp_path, monkeypatch):
     return {"transect": transect, "store": transect.open("panel.store"), "later": later}
 
 
+@pytest.fixture(scope="module")
+def client():
+    """A Dask cluster within this process."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+        yield client
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_documentation_is_there_and_its_examples_run(panel, name):
+def test_documentation_is_there_and_its_examples_run(panel, name, request):
+    if name.startswith("dask."):
+        panel["client"] = request.getfixturevalue("client")
     value = EXAMPLES[name]
     value = value.fget if isinstance(value, property) else value
     assert value.__doc__, f"{name} says nothing of itself"

@@ -84,7 +84,7 @@ def test_what_is_no_universe_is_refused(store):
             store.scan(universe=other)
 
 
-def test_ctrl_c_is_answered_while_the_rows_of_a_universe_are_made(store):
+def test_ctrl_c_is_answered_while_the_rows_of_a_universe_are_made(store, interruptible):
     def batches():
         os.kill(os.getpid(), signal.SIGINT)
         while True:

@@ -440,7 +440,7 @@ def test_ways_out_of_an_append_are_what_its_frame_can_be_given(own):
     with pytest.raises(transect.Refused) as caught:
         transect.append(own, pa.table({"who": day["ts_code"], "trade_date": day["trade_date"], "close": [1.0, 2.0]}))
     assert "=" not in str(caught.value) and 'in a column "ts_code"' in str(caught.value)
-    why = "has no date column .*; renaming it to .date. says which one holds them$"
+    why = "has no date column .*; the store's name for it says which one holds them$"
     with pytest.raises(transect.Refused, match=why):
         transect.append(own, pa.table({"ts_code": day["ts_code"], "when": day["trade_date"], "close": [1.0, 2.0]}))
 
@@ -464,3 +464,19 @@ def test_files_that_are_all_missing_are_an_error_and_some_a_warning(own, tmp_pat
     with pytest.warns(transect.SkippedInputs):
         report = transect.append(own, [missing, tmp_path / "out" / "20240102.parquet"], allow=["skipped-files"])
     assert report.skipped[0].path == str(missing) and report.added == 0
+
+
+def test_values_that_their_types_do_not_have_are_refused_by_their_column(tmp_path):
+    long = (10**30).to_bytes(16, "little") + (150).to_bytes(16, "little")
+    odd = {
+        "beyond Decimal128(20, 2)": pa.Array.from_buffers(pa.decimal128(20, 2), 2, [None, pa.py_buffer(long)]),
+        "should be in [0, 1]": pa.DictionaryArray.from_buffers(
+            pa.dictionary(pa.int32(), pa.string()), 2, [None, pa.py_buffer(struct.pack("<2i", 7, 0))], pa.array(["a", "b"])
+        ),
+    }
+    for what, array in odd.items():
+        frame = pa.table({"ts_code": ["A", "A"], "trade_date": ["20240102", "20240103"], "p": array})
+        with pytest.raises(transect.Refused) as refused:
+            transect.write(tmp_path / "store", frame)
+        assert 'the frame: its column "p": ' in str(refused.value) and what in str(refused.value)
+    assert not (tmp_path / "store").exists()

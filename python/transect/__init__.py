@@ -21,6 +21,7 @@ from ._change import (
     update,
 )
 from ._column import Column
+from ._dates import DateLike
 from ._errors import (
     Cancelled,
     Corrupt,
@@ -50,7 +51,7 @@ from ._reports import (
     VersionEntry,
 )
 from ._schema import Schema
-from ._store import Store, open  # noqa: A004
+from ._store import Path, Progress, Store, Universe, open  # noqa: A004
 from ._transect import __version__
 from ._write import add_source, write
 
@@ -61,6 +62,7 @@ __all__ = [
     "Column",
     "Corrupt",
     "CoverageReport",
+    "DateLike",
     "DiffReport",
     "FormatVersion",
     "Frame",
@@ -68,6 +70,8 @@ __all__ = [
     "Locked",
     "Matrix",
     "NotFound",
+    "Path",
+    "Progress",
     "Refused",
     "Report",
     "Scan",
@@ -82,6 +86,7 @@ __all__ = [
     "TransectError",
     "TransposeReport",
     "Unfinished",
+    "Universe",
     "UpdateReport",
     "VerifyReport",
     "VersionEntry",

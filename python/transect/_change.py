@@ -8,9 +8,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from . import _dates, _transect
+from ._errors import Refused, TransectError
+from ._options import PATHS, checked, number, options_of, text, texts
 from ._progress import watcher
 from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, parsed
-from ._store import Path, Progress, Store, Universe, key_value, number_of, open
+from ._store import Path, Progress, Store, Universe, number_of, open, other_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,39 +20,27 @@ if TYPE_CHECKING:
 
 
 def path_of(store: Path | Store) -> str:
-    """Where it lies."""
-    return store.path if isinstance(store, Store) else os.fspath(store)
-
-
-def options_of(given: dict[str, Any]) -> str:
-    """Options as the extension takes them."""
-    options = {name: value for name, value in given.items() if value is not None}
-    for name in ("memory", "max_restated", "max_skipped", "min_codes"):
-        if name in options:
-            options[name] = str(options[name])
-    for name in ("keep_for", "older_than"):
-        if isinstance(age := options.get(name), datetime.timedelta):
-            options[name] = int(age.total_seconds())
-    for name in ("calendar", "code_map"):
-        if name in options:
-            options[name] = os.fspath(options[name])
-    for name in ("casts", "rename"):
-        if pairs := options.get(name):
-            options[name] = [f"{one}={other}" for one, other in pairs.items()]
-    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "matrix", "sources", "allow", "null"):
-        if isinstance(options.get(name), str):
-            options[name] = [options[name]]
-        elif name in options:
-            options[name] = list(options[name])
-    import json
-
-    return json.dumps(options)
+    """Where it lies. Raises Refused where another store lies there by now than the one that was opened."""
+    if not isinstance(store, Store):
+        return os.fsdecode(store)
+    try:
+        lies_there = open(store._full_path, io=store._io).id
+    except (TransectError, OSError):
+        # For the change itself to say.
+        return store._full_path
+    if lies_there != store.id:
+        raise other_store(store.path, "opened")
+    return store._full_path
 
 
 def exported(frame: Any) -> tuple[Any, list[str]]:
     """`frame`, and the names of its columns of no type: Polars hands those over in a way of its own, so that booleans
     stand for them."""
     if type(frame).__module__.startswith("polars") and type(frame).__name__ == "DataFrame":
+        if objects := [name for name, kind in frame.schema.items() if str(kind) == "Object"]:
+            # Polars would hand over where they lie in memory.
+            what = f'the frame: its column "{objects[0]}" is of objects of Python, which Arrow has not'
+            raise Refused(f"{what}; give it another type, or leave it out")
         untyped = [name for name, kind in frame.schema.items() if str(kind) == "Null"]
         if untyped:
             import polars as pl
@@ -60,12 +50,15 @@ def exported(frame: Any) -> tuple[Any, list[str]]:
 
 
 def parted(rows: Any) -> tuple[list[str], Any]:
-    """Paths, or else what has rows."""
-    if isinstance(rows, (str, os.PathLike)):
-        return [os.fspath(rows)], None
-    if isinstance(rows, (list, tuple)) and all(isinstance(row, (str, os.PathLike)) for row in rows):
-        return [os.fspath(row) for row in rows], None
-    return [], rows
+    """Paths, of which one is there, or else what has rows."""
+    if isinstance(rows, PATHS):
+        rows = [rows]
+    if not (isinstance(rows, (list, tuple)) and rows and all(isinstance(row, PATHS) for row in rows)):
+        return [], rows
+    files = [os.fsdecode(row) for row in rows]
+    if not any(map(os.path.lexists, files)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), files[0])
+    return files, None
 
 
 def _spelt(date: Any) -> str | None:
@@ -104,12 +97,12 @@ def build(
     strict: bool = False,
     force: bool = False,
     keep: int | None = None,
-    keep_for: datetime.timedelta | str | None = None,
+    keep_for: datetime.timedelta | int | str | None = None,
     allow: Sequence[str] = (),
     max_skipped: int | str | None = None,
     memory: int | str | None = None,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     progress: Progress = None,
 ) -> BuildReport:
     """Makes a store of a folder of per-stock Parquet files, or of per-date ones (`files_by="date"`), each read once; of
@@ -119,7 +112,8 @@ def build(
     gives columns types, as `{"volume": "float64"}`, `rename` other names; `columns` and `exclude` choose some; `null`
     names words that stand for a null in csv, as `["NA"]`. `name` is
     that of the source, if not the folder's. `memory` bounds what is
-    allocated (`"512MiB"`), `wait` says how long to wait for another writer (`"10m"`). `force` replaces a store.
+    allocated (`"512MiB"`), `wait` says how long to wait for another writer (`"10m"`, a timedelta, or seconds).
+    `force` replaces a store.
 
     Files that cannot be used are left out, and told by a SkippedInputs warning; `max_skipped` says how many are usual.
     Raises Refused where the folder, or an option, cannot be right, and Guarded where the outcome looks broken; then
@@ -135,7 +129,7 @@ def build(
     """
     given = {word: value for word, value in locals().items() if word not in ("source", "store", "progress")}
     with watcher(progress) as watch:
-        report = _transect.build(os.fspath(source), os.fspath(store), options_of(given), watch)
+        report = _transect.build(os.fsdecode(source), os.fsdecode(store), options_of(given), watch)
     return finish(BuildReport(parsed(report)), "build")
 
 
@@ -165,27 +159,26 @@ def update(
     max_restated: int | str | None = None,
     max_skipped: int | str | None = None,
     keep: int | None = None,
-    keep_for: datetime.timedelta | str | None = None,
+    keep_for: datetime.timedelta | int | str | None = None,
     allow: Sequence[str] = (),
     memory: int | str | None = None,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Reads the files that changed since, and publishes a new version if anything differs; costs what changed.
 
     Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
-    `prune`.
-    `reread` reads every file, also one that did not change, as after a `restore`.
-    `expect` is a date that the store is to have then, or `"today"`, of at least `min_codes` stocks, as 4000, or as a share
-    of those that have the date before; else the night is stopped (`allow=["expected-date"]`). Of several sources each is
-    asked that has most of its stocks on every date, and was not behind the others before.
-    `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
-    and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
-    A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
-    published. Raises Locked while another process writes, after `wait`. `io="read"` copies what it reads of the store
-    instead of mapping it, as all that change a store can, for disks to which another machine writes.
+    `prune`. `reread` reads every file, also one that did not change, as after a `restore`. `expect` is a date that the
+    store is to have then, or `"today"`, of at least `min_codes` stocks, as 4000, or as a share of those that have the
+    date before; else the night is stopped (`allow=["expected-date"]`). Of several sources each is asked that has most
+    of its stocks on every date, and was not behind the others before. `max_restated` is how many rows may differ from
+    before, as 100 or `"5%"`. The store keeps the newest `keep` versions, and those that were replaced no longer ago
+    than `keep_for` (a timedelta, or `"30d"`), from now on. A dry run tells what would change, and changes nothing.
+    Raises Guarded where the night looks broken; then nothing is published. Raises Locked while another process writes,
+    after `wait`. `io="read"` copies what it reads of the store instead of mapping it, as all that change a store can,
+    for disks to which another machine writes.
 
     >>> import polars as pl
     >>> path = "features/600519.SH.parquet"
@@ -214,11 +207,11 @@ def append(
     exclude: Sequence[str] = (),
     max_restated: int | str | None = None,
     keep: int | None = None,
-    keep_for: datetime.timedelta | str | None = None,
+    keep_for: datetime.timedelta | int | str | None = None,
     allow: Sequence[str] = (),
     memory: int | str | None = None,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
@@ -230,7 +223,8 @@ def append(
     `replace` removes it from its dates. Appended rows stay until their stock's file
     changes and has them itself. Files that cannot be used are left out, with a warning, and FileNotFoundError is raised
     where none of them is there; of a frame all rows are used, or none: raises
-    Refused where one cannot be, and Guarded where the outcome looks broken. NaN is null where pandas hands it over so.
+    Refused where one cannot be, and Guarded where the outcome looks broken. NaN is null where pandas hands it over so,
+    which needs pyarrow for that. Costs what the rows' dates take. Raises Locked while another process writes.
 
     >>> import polars as pl
     >>> tonight = pl.DataFrame({
@@ -243,35 +237,30 @@ def append(
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "rows", "progress")}
     files, frame = parted(rows)
-    if files and not any(map(os.path.lexists, files)):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), files[0])
     with watcher(progress) as watch:
         done = _transect.append(path_of(store), files, frame, options_of(given), watch)
     report = UpdateReport(parsed(done))
     return finish(report, "append")
 
 
-_LISTS = ("ignore", "date_column", "columns", "exclude", "null")
-
-
 def _assigned(options: Mapping[str, Any], how: str) -> list[str]:
     """Options as `source set` takes them."""
+    if not isinstance(options, Mapping):
+        raise TypeError(f'{"add" if how == "+" else "remove"} is a dict, as {{"exclude": ["memo"]}}, not {options!r}')
 
-    def one(value: Any) -> str:
-        return str(value).replace("\\", "\\\\").replace(",", "\\,")
+    def said(name: str, value: Any) -> str:
+        if isinstance(value, (str, list, tuple, Mapping)) and not value:
+            # As it is by default.
+            return ""
+        # What is taken away needs no type, and no other name.
+        is_named = how == "-" and name in ("casts", "rename") and not isinstance(value, Mapping)
+        found = texts(name, value) if is_named else checked(name, value)
+        if isinstance(found, list):
+            return ",".join(one.replace("\\", "\\\\").replace(",", "\\,") for one in found)
+        return str(found).lower() if isinstance(found, bool) else str(found)
 
-    def text(name: str, value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, Mapping):
-            return ",".join(f"{one(old)}{'=' if ':' in old else ':'}{one(new)}" for old, new in value.items())
-        if isinstance(value, (str, int, os.PathLike)):
-            return one(value) if name in _LISTS else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
-        return ",".join(one(item) for item in value)
-
-    given = {name: value for name, value in options.items() if value is not None}
-    words = {name: "cast" if name == "casts" else name.replace("_", "-") for name in given}
-    return [f"{words[name]}{how}={text(name, value)}" for name, value in given.items()]
+    words = {name: "cast" if name == "casts" else name.replace("_", "-") for name in options}
+    return [f"{words[name]}{how}={said(name, value)}" for name, value in options.items() if value is not None]
 
 
 def set_source(
@@ -307,11 +296,11 @@ def set_source(
     dry_run: bool = False,
     max_restated: int | str | None = None,
     keep: int | None = None,
-    keep_for: datetime.timedelta | str | None = None,
+    keep_for: datetime.timedelta | int | str | None = None,
     allow: Sequence[str] = (),
     memory: int | str | None = None,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
@@ -333,10 +322,10 @@ def set_source(
     options = {name: value for name, value in locals().items() if name not in ("store", "name", "progress")}
     running = ("dry_run", "max_restated", "keep", "keep_for", "allow", "memory", "threads", "wait", "io")
     given = {option: options.pop(option) for option in running}
-    more, less = options.pop("add") or {}, options.pop("remove") or {}
+    more, less = ({} if changed is None else changed for changed in (options.pop("add"), options.pop("remove")))
     assigned = [*_assigned(options, ""), *_assigned(more, "+"), *_assigned(less, "-")]
     with watcher(progress) as watch:
-        report = _transect.set_source(path_of(store), name, assigned, options_of(given), watch)
+        report = _transect.set_source(path_of(store), text("name", name), assigned, options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "set_source")
 
 
@@ -347,7 +336,7 @@ def rename_source(
     *,
     dry_run: bool = False,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
@@ -360,8 +349,9 @@ def rename_source(
     ['prices']
     """
     given = {"dry_run": dry_run, "threads": threads, "wait": wait, "io": io}
+    names = text("name", name), text("other", other)
     with watcher(progress) as watch:
-        report = _transect.rename_source(path_of(store), name, other, options_of(given), watch)
+        report = _transect.rename_source(path_of(store), *names, options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "rename_source")
 
 
@@ -371,7 +361,7 @@ def drop_source(
     *,
     dry_run: bool = False,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
@@ -386,7 +376,7 @@ def drop_source(
     """
     given = {"dry_run": dry_run, "threads": threads, "wait": wait, "io": io}
     with watcher(progress) as watch:
-        report = _transect.drop_source(path_of(store), name, options_of(given), watch)
+        report = _transect.drop_source(path_of(store), text("name", name), options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "drop_source")
 
 
@@ -397,10 +387,10 @@ def restore(
     dry_run: bool = False,
     max_restated: int | str | None = None,
     keep: int | None = None,
-    keep_for: datetime.timedelta | str | None = None,
+    keep_for: datetime.timedelta | int | str | None = None,
     allow: Sequence[str] = (),
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
@@ -415,8 +405,9 @@ def restore(
     (1, True, True)
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "version", "progress")}
+    path = path_of(store)
     with watcher(progress) as watch:
-        report = _transect.restore(path_of(store), number_of(path_of(store), version), options_of(given), watch)
+        report = _transect.restore(path, number_of(path, version), options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "restore")
 
 
@@ -444,7 +435,7 @@ def transpose(
     force: bool = False,
     memory: str | int | None = None,
     threads: int | None = None,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     progress: Progress = None,
 ) -> TransposeReport:
     """Writes one file per date, as `20240102.parquet`, and none again that is current. Options are those of `transect
@@ -461,14 +452,14 @@ def transpose(
 
     >>> transect.transpose("panel.store", "by_date", columns=["close"], end="2024-01-03").written
     2
-    >>> transect.transpose("panel.store", "by_date", columns=["close"]).unchanged
+    >>> transect.transpose("panel.store", "by_date", columns=["close"]).unchanged_files
     2
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "out", "universe", "progress")}
     opened = store if isinstance(store, Store) else open(store)
     members = None if universe is None else opened._members(universe)
     with watcher(progress) as watch:
-        report = _transect.transpose(opened._raw, os.fspath(out), members, transpose_options(given), watch)
+        report = _transect.transpose(opened._raw, os.fsdecode(out), members, transpose_options(given), watch)
     return TransposeReport(parsed(report))
 
 
@@ -476,9 +467,8 @@ def transpose_options(given: dict[str, Any]) -> str:
     """Options of a transpose as the extension takes them."""
     dates = given.get("dates")
     spelt = {name: _spelt(given.get(name)) for name in ("start", "end")}
-    spelt_dates = None if dates is None else [_spelt(one) for one in dates]
-    at = {name: key_value(name, value) for name, value in (given.get("at") or {}).items()}
-    return options_of(given | spelt | {"dates": spelt_dates, "at": at or None})
+    spelt_dates = None if dates is None else [_spelt(one) for one in _dates.listed(dates)]
+    return options_of(given | spelt | {"dates": spelt_dates})
 
 
 def report(
@@ -486,35 +476,38 @@ def report(
     out: Path,
     *,
     force: bool = False,
+    memory: int | str | None = None,
     threads: int | None = None,
     progress: Progress = None,
 ) -> None:
     """Writes what the store has and lacks as one HTML page that opens in any browser, without a network: stocks over
-    time, holes, nulls, numbers by year, versions, skipped files. It replaces an earlier page; raises Refused where another
-    file stands, unless `force`.
+    time, holes, nulls, numbers by year, versions, skipped files. It replaces an earlier page; raises Refused where
+    another file stands, unless `force`. `memory` bounds what is allocated (`"512MiB"`).
 
     >>> transect.report(store, "report.html")
     >>> open("report.html").readline()
     '<!doctype html>\\n'
     """
     opened = store if isinstance(store, Store) else open(store)
+    given = {"force": force, "memory": memory, "threads": threads}
     with watcher(progress) as watch:
-        _transect.report(opened._raw, os.fspath(out), options_of({"force": force, "threads": threads}), watch)
+        _transect.report(opened._raw, os.fsdecode(out), options_of(given), watch)
 
 
 def gc(
     store: Path | Store,
     *,
     keep: int | None = None,
-    older_than: datetime.timedelta | str | None = None,
+    older_than: datetime.timedelta | int | str | None = None,
     live: int | None = None,
     dry_run: bool = False,
-    wait: str | None = None,
+    wait: datetime.timedelta | int | str | None = None,
     io: Literal["map", "read"] = "map",
 ) -> CollectReport:
     """Removes versions but the last `keep`, or those that were replaced longer ago than `older_than` (a timedelta, or
     `"30d"`), and what only they use. A version that somebody has open stays. `live` says which version is live where a
-    copy of the store's CURRENT was put back, which hides newer ones. A dry run only tells.
+    copy of the store's CURRENT was put back, which hides newer ones. A dry run only tells. Raises Locked while another
+    process writes.
 
     >>> changed = transect.append("panel.store", later)
     >>> store.close()
@@ -532,4 +525,5 @@ def synth(out: Path, *, preset: str = "barra", stocks: int = 300, dates: int = 5
     >>> report.files
     20
     """
-    return SynthReport(parsed(_transect.synth(os.fspath(out), preset, stocks, dates, seed)))
+    counts = [number(*given) for given in (("stocks", stocks), ("dates", dates), ("seed", seed))]
+    return SynthReport(parsed(_transect.synth(os.fsdecode(out), text("preset", preset), *counts)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from . import _transect
+from ._errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +15,12 @@ if TYPE_CHECKING:
 
 
 class Column:
-    """One column. `numpy.asarray` looks at the map in place where all rows have a number; with nulls it copies, and has
-    NaN for them (NaT in times, None in texts). Null is never 0, nor true: a type that has none is refused. Instants are
-    those of UTC. pyarrow and Polars take it as it is.
+    """One column. `numpy.asarray` gives a read-only view of the map where all rows have a number, and the store keeps it
+    in the column's type and, being of 65,536 rows at most, in one piece; all else is made anew, as dates and booleans
+    are. With nulls it copies, and has NaN for them (NaT in instants and dates, None in texts; times of day are counts of
+    their unit, and have NaN). `copy=False` refuses what is no view. Null is never 0, nor true: a type that has none is
+    refused, and so is an integer beside nulls that no double holds. Instants are those of UTC. pyarrow and Polars take
+    it as it is, pandas as numpy has it: `frame["x"] = section["x"]`.
 
     >>> import numpy as np
     >>> section = store.section("2024-01-03")
@@ -40,6 +46,14 @@ class Column:
 
     def __repr__(self) -> str:
         return f"<Column {self.name!r}: {len(self)} rows of {self._raw.type_name}>"
+
+    def __iter__(self) -> Iterator[Any]:
+        """Its values, as numpy has them; so pandas takes it as a column of a frame."""
+        return iter(self.__array__())
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Of a row, or of some, as numpy has them."""
+        return self.__array__()[rows]
 
     @property
     def null_count(self) -> int:
@@ -72,7 +86,7 @@ class Column:
                 return np.array(texts, dtype=object if dtype is None else dtype)
             else:
                 kind = raw.type_name
-                raise TypeError(f"column {self.name!r} is {kind}, which numpy has not; use to_arrow or to_polars")
+                raise TypeError(f"column {self.name!r} is {kind}, which numpy has not; pyarrow.array takes it")
         else:
             values = np.frombuffer(found[0], dtype=found[1])
             if raw.type_name == "Date32":
@@ -83,6 +97,8 @@ class Column:
             if copy is False:
                 raise ValueError(f"column {self.name!r} has {self._nulls()}, which no view can tell; let it copy")
             values = self._with_holes(values)
+        elif copy is False and raw.is_made:
+            raise ValueError(f"column {self.name!r} does not lie in the map as {raw.type_name}; let it copy")
         elif copy:
             values = values.copy()
         if dtype is not None and values.dtype != dtype:
@@ -112,10 +128,7 @@ class Column:
             values = values.copy()
             values[holes] = np.datetime64("NaT")
             return values
-        floats: np.ndarray = values if values.dtype.kind == "f" else values.astype("f8")
-        if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and (floats.astype(values.dtype) != values).any():
-            raise ValueError(f"column {self.name!r} has nulls, and integers that no double holds; use to_arrow")
-        floats = floats.copy() if floats is values else floats
+        floats: np.ndarray = values.copy() if values.dtype.kind == "f" else doubles(self.name, values, "nulls")
         floats[holes] = np.nan
         return floats
 
@@ -160,6 +173,9 @@ class Column:
             return (datetime.datetime.min + datetime.timedelta(microseconds=microseconds)).time()
 
         valid = np.frombuffer(self._raw.valid(), dtype=np.bool_).tolist()
+        if any(count * 10**6 % per_second for count, is_valid in zip(counts, valid, strict=True) if is_valid):
+            what = f"column {self.name!r} has times of day with nanoseconds, which datetime.time has not"
+            raise Refused(f"{what}; {_KEEPS}")
         values = np.empty(len(counts), dtype=object)
         values[:] = [clock(count) if is_valid else None for count, is_valid in zip(counts, valid, strict=True)]
         return values
@@ -178,6 +194,35 @@ class Column:
         elif self._raw.type_name != "Null":
             return self.__array__()
         return values
+
+
+# What has every value as it is.
+_KEEPS = 'to_pandas(types="pyarrow"), to_arrow and to_polars of its frame keep them'
+
+
+def doubles(name: str, values: np.ndarray, beside: str) -> np.ndarray:
+    """Integers of the column `name` as doubles, which they have to be since there are `beside` them what no integers
+    are. Raises Refused where one would be rounded."""
+    import numpy as np
+
+    floats: np.ndarray = values.astype("f8")
+    if values.dtype.itemsize == 8:
+        # The next number after the greatest may come back as the greatest.
+        holds = floats < (2.0**63 if values.dtype.kind == "i" else 2.0**64)
+        if not holds.all() or (floats.astype(values.dtype) != values).any():
+            what = f"column {name!r} has {beside} beside integers that no double holds"
+            raise Refused(f"{what}; {_KEEPS}")
+    return floats
+
+
+def instants(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Instants of the column `name` in a finer unit. Raises Refused where that does not reach them."""
+    import numpy as np
+
+    finer: np.ndarray = values.astype(dtype)
+    if ((finer.astype(values.dtype) != values) & ~np.isnat(values)).any():
+        raise Refused(f"column {name!r} has instants that {dtype} does not reach; take it without finer ones")
+    return finer
 
 
 def _zone(name: str) -> Any:

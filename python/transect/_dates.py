@@ -18,6 +18,8 @@ _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 # The first and the last date that a store can have.
 _FIRST, _LAST = (date.toordinal() - _EPOCH for date in (datetime.date.min, datetime.date.max))
+# As many days before 1970 or after it do 64 bits of nanoseconds reach, and one more to spare for zones.
+_REACH = 2**63 // (86_400 * 10**9) - 1
 
 
 def day(value: Any) -> int:
@@ -31,10 +33,9 @@ def day(value: Any) -> int:
         return value.date().toordinal() - _EPOCH
     if isinstance(value, datetime.date):
         return value.toordinal() - _EPOCH
-    if type(value).__module__ == "numpy" and hasattr(value, "astype"):
-        if type(value).__name__ == "datetime64":
-            return _day_of_numpy(value)
-        value = value.item()
+    value = _scalar(value)
+    if type(value).__name__ == "datetime64":
+        return _day_of_numpy(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = f"{value:08d}"
     if isinstance(value, str):
@@ -50,16 +51,35 @@ def day(value: Any) -> int:
     raise TypeError(f"{value!r} is no date; give 20240102, '2024-01-02', a date, a numpy.datetime64 or a Timestamp")
 
 
+def _scalar(value: Any) -> Any:
+    """What an array without dimensions has; numbers and texts of numpy as those of Python."""
+    if getattr(value, "shape", None) != () or not hasattr(value, "__array__"):
+        return value
+    array = value.__array__()
+    return array[()] if array.dtype.kind in "Mm" else array.item()
+
+
 def _day_of_numpy(value: Any) -> int:
     if value != value:
         raise ValueError("NaT is no date; leave it out")
-    # As numpy writes its unit: datetime64[M].
-    if str(value.dtype)[11:-1] in ("Y", "M", "W"):
-        raise ValueError(f"{value!r} has no day; give a date")
+    _unit(value)
     whole = value.astype("M8[D]")
     if whole != value:
         raise ValueError(f"{value} has a time of day; give a date")
     return _within(int(whole.astype("i8")), value)
+
+
+def _unit(value: Any) -> str:
+    """That of a datetime64, as numpy writes it: datetime64[us]."""
+    unit = str(value.dtype)[11:-1]
+    if unit in ("Y", "M", "W"):
+        raise ValueError(f"{value!r} has no day; give a date")
+    return unit
+
+
+def _beyond(days: int) -> int:
+    """An instant before all versions, or after them."""
+    return 2**63 - 1 if days > 0 else -(2**63)
 
 
 def _within(days: int, value: Any) -> int:
@@ -82,6 +102,13 @@ def days(values: Iterable[Any]) -> list[int]:
     return [day(value) for value in values]
 
 
+def listed(values: Any) -> list[Any]:
+    """Some dates; not one of them."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"dates is a list of dates; write [{values!r}]")
+    return list(values)
+
+
 def maybe_day(value: Any) -> int | None:
     """As `day`; None stays."""
     return None if value is None else day(value)
@@ -100,13 +127,39 @@ def array(buffer: Any) -> np.ndarray:
 
 
 def instant(value: Any) -> int:
-    """Nanoseconds since 1970. A date means its end, a naive time is local."""
+    """Nanoseconds since 1970 of a time in any of the ways of a date, or with a time of day. A date means its end, a
+    naive time is local."""
     from . import _transect
 
+    value = _scalar(value)
     if isinstance(value, datetime.datetime):
-        aware = value if value.tzinfo is not None else value.astimezone()
-        since = aware - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+        return _instant_of(value)
     if isinstance(value, datetime.date):
         value = value.isoformat()
+    elif type(value).__name__ == "datetime64":
+        if value != value:
+            raise ValueError("NaT is no time; leave it out")
+        unit = _unit(value)
+        if abs(days := int(value.astype("M8[D]").astype("i8"))) > _REACH:
+            return _beyond(days)
+        value = str(value if unit == "D" else value.astype("M8[ns]"))
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:08d}"
+    if not isinstance(value, str):
+        ways = "'2024-01-02', '2024-01-02T15:04', 20240102, a date, a datetime, a numpy.datetime64 or a Timestamp"
+        raise TypeError(f"{value!r} is no time; give {ways}")
     return _transect.instant(value)
+
+
+def _instant_of(value: datetime.datetime) -> int:
+    if value != value:
+        raise ValueError("NaT is no time; leave it out")
+    since = value.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)
+    if abs(since.days) > _REACH:
+        return _beyond(since.days)
+    # A Timestamp of pandas knows no clocks of this place; where an hour comes twice, `fold` says which is meant.
+    is_aware = value.tzinfo is not None
+    zoned = value if is_aware else datetime.datetime(*value.timetuple()[:6], fold=value.fold).astimezone()
+    since -= zoned.utcoffset() or datetime.timedelta()
+    # A Timestamp has more digits.
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000 + getattr(since, "nanoseconds", 0)

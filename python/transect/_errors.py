@@ -6,6 +6,7 @@ import builtins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 
@@ -22,7 +23,7 @@ class TransectError(Exception):
 
 class NotFound(TransectError, LookupError):
     """A date, stock, column, version or store that is not there. `kind` says which; `nearest` what is there instead.
-    A LookupError.
+    `names` are all that are not there, where several were asked for. A LookupError.
 
     >>> try:
     ...     store.series("600519.SZ")
@@ -33,6 +34,7 @@ class NotFound(TransectError, LookupError):
 
     kind: str = ""
     nearest: str = ""
+    names: Sequence[str] = ()
 
     def __str__(self) -> str:
         return Exception.__str__(self)
@@ -50,7 +52,8 @@ class Refused(TransectError, ValueError):
 
 
 class Guarded(Refused):
-    """A change that looks broken, and was not published. `words` are for `allow=`; `report` says what would change.
+    """A change that looks broken, and was not published. `words` are for `allow=`; `report` says what would change. The
+    message has examples, and the usual reasons for which inputs would be left out, with what helps.
 
     >>> import pathlib
     >>> for name in ["A", "B"]:
@@ -69,14 +72,14 @@ class Guarded(Refused):
 class Corrupt(TransectError):
     """Bytes on disk are not what was written, in the file `path`, at `place`.
 
-    >>> import glob
+    >>> import glob, os
     >>> segment = glob.glob("panel.store/segment/*.arrow")[0]
     >>> with open(segment, "r+b") as file:
     ...     at, written = file.seek(0), file.write(bytes(2000))
     >>> try:
     ...     transect.open("panel.store").section(20240102)
     ... except transect.Corrupt as error:
-    ...     print(error.path == segment)
+    ...     print(os.path.samefile(error.path, segment))
     True
     """
 
@@ -122,20 +125,20 @@ class Unfinished(TransectError):
 
 
 class Cancelled(TransectError):
-    """The run was stopped otherwise than by Ctrl-C, which is KeyboardInterrupt, or by an exception of `progress`, which
-    is raised as it is. Nothing half-written stands under a final name.
+    """The run was stopped otherwise than by Ctrl-C, which is KeyboardInterrupt. `progress` may raise it, or anything
+    else, which is raised as it is. Nothing half-written stands under a final name.
 
     >>> def stop(stage, done, total, unit):
-    ...     raise RuntimeError("enough")
+    ...     raise transect.Cancelled("enough")
     >>> transect.build("features", "other.store", progress=stop)
     Traceback (most recent call last):
     ...
-    RuntimeError: enough
+    transect.Cancelled: enough
     """
 
 
 class SkippedInputs(UserWarning):
-    """Inputs were left out; `report.skipped` names each with its reason. A warning.
+    """Inputs were left out; `report.skipped` names each with its reason, the message the usual ones. A warning.
 
     >>> import pathlib, warnings
     >>> size = pathlib.Path("features", "A.parquet").write_text("no Parquet")

@@ -6,7 +6,8 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 
 from . import _dates, _transect
-from ._column import Column
+from ._column import Column, doubles, instants
+from ._options import flag, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Frame:
             raise KeyError(f"{name!r}; there are {', '.join(self.columns)}") from None
         return self._column(name, index)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether it has a column of that name."""
+        return name in self.columns
+
     def _column(self, name: str, index: int) -> Column:
         return Column(name, self._raw.column(index))
 
@@ -84,8 +89,9 @@ class Frame:
         """Raises what ended a stream, where something did."""
 
     def to_arrow(self) -> pa.Table:
-        """As a `pyarrow.Table`. Numbers are not copied; codes are `string`, dates `date32`. Texts of an input that has
-        them as `string_view` are `large_string`, bytes `large_binary`: pyarrow can neither sort nor compare views.
+        """As a `pyarrow.Table`. Numbers that the store keeps in their type are not copied; codes are `string`, dates
+        `date32`. Texts of an input that has them as `string_view` are `large_string`, bytes `large_binary`: pyarrow can
+        neither sort nor compare views.
 
         >>> store.section("2024-01-02").to_arrow().column_names
         ['ts_code', 'trade_date', 'close', 'volume', 'is_member', 'industry']
@@ -103,11 +109,13 @@ class Frame:
         return table
 
     def to_polars(self, *, codes: Codes = "text") -> pl.DataFrame:
-        """As a `polars.DataFrame`. Numbers are not copied; dates are `Date`, codes `String` or `Categorical`.
+        """As a `polars.DataFrame`. Numbers that the store keeps in their type are not copied; dates are `Date`, codes
+        `String` or `Categorical`.
 
         >>> store.section("2024-01-02", ["close"]).to_polars()["close"].to_list()
         [9.21, 6.63, 1685.01]
         """
+        _chosen("codes", codes, ("text", "categorical"))
         import polars as pl
 
         frame: pl.DataFrame = self._coded(codes)._by(pl.DataFrame)
@@ -120,10 +128,13 @@ class Frame:
         types: Literal["numpy", "pyarrow"] = "numpy",
         codes: Codes = "text",
     ) -> pd.DataFrame:
-        """As a `pandas.DataFrame`. Numbers without nulls are not copied, and cannot be written to.
+        """As a `pandas.DataFrame`. Numbers without nulls that the store keeps in their type are not copied, and cannot be
+        written to.
 
         Integers with nulls become doubles with NaN, booleans with nulls `boolean`, dates datetime64[us], instants of a
-        zone datetimes of it; with `types="pyarrow"` all keep their types. The index is the natural one: a section's
+        zone datetimes of it, times of day datetime.time; with `types="pyarrow"` all keep their types. Raises Refused,
+        naming the column, where a value would be rounded: an integer beside nulls that no double holds, nanoseconds of
+        a time of day. The index is the natural one: a section's
         code, a series' date, a scan's date and code; none with `index=False`.
 
         >>> store.section("2024-01-03", ["close", "volume"]).to_pandas()[["close", "volume"]]
@@ -133,6 +144,9 @@ class Frame:
         600000.SH     6.61        NaN
         600519.SH  1694.00  2022929.0
         """
+        index = flag("index", index)
+        _chosen("types", types, ("numpy", "pyarrow"))
+        _chosen("codes", codes, ("text", "categorical"))
         import pandas as pd
 
         if types == "pyarrow":
@@ -171,27 +185,45 @@ class Frame:
                     table = table.set_column(at, name, table.column(at).cast(pa.timestamp("us")))
                 case pa.lib.Type_BOOL | pa.lib.Type_INT64 | pa.lib.Type_UINT64 if table.column(at).null_count:
                     own[name] = self[name]._to_pandas()
+                case pa.lib.Type_TIME64 if kind.unit == "ns":
+                    own[name] = self[name]._to_pandas()
+            if name in own:
+                table = table.set_column(at, name, pa.nulls(len(table)))
         frame: pd.DataFrame = table.to_pandas(split_blocks=True)
         for name, values in own.items():
             frame[name] = values
         return frame
 
     def to_numpy(self, columns: Sequence[str] | None = None) -> np.ndarray:
-        """The named columns side by side, rows down; all numbers by default. A copy, with NaN for nulls.
+        """The named columns side by side, rows down; all numbers by default. A copy, with NaN for nulls, in the type
+        that numpy has for all of them. Raises Refused, naming the column, where that would round a value.
 
         >>> store.section("2024-01-02").to_numpy(["close", "volume"]).shape
         (3, 2)
         """
         import numpy as np
 
+        columns = named("columns", "names", columns)
         if columns is None:
             columns = [name for name in self.columns if self._type(name).startswith(_NUMBERS)]
         if not columns:
             return np.empty((len(self), 0))
-        return np.column_stack([np.asarray(self[name]) for name in columns])
+        arrays = [np.asarray(self[name]) for name in columns]
+        together = np.result_type(*arrays)
+        for at, (name, values) in enumerate(zip(columns, arrays, strict=True)):
+            if together.kind == "f" and values.dtype.kind in "iu":
+                arrays[at] = doubles(name, values, "doubles or other integers").astype(together)
+            elif together.kind == values.dtype.kind == "M" and values.dtype != together:
+                arrays[at] = instants(name, values, together)
+        return np.column_stack(arrays)
 
     def _type(self, name: str) -> str:
         return self[name]._raw.type_name
+
+
+def _chosen(argument: str, value: object, of: tuple[str, str]) -> None:
+    if value not in of:
+        raise ValueError(f"{argument} is {of[0]!r} or {of[1]!r}, not {value!r}")
 
 
 class Rows(Frame):
@@ -204,7 +236,8 @@ class Rows(Frame):
 class Section(Rows):
     """All stocks on one date, by code: what `Store.section` gives. It takes no memory until it is asked for, and keeps
     its part of the map alive, also after the store is closed. Numbers lie in the map as they are; integers that the
-    store keeps narrower than the input had them are made anew each time.
+    store keeps narrower than the input had them are made anew each time. A date of more than 65,536 rows lies in pieces,
+    and is put together at once.
 
     >>> section = store.section("2024-01-02")
     >>> section

@@ -148,9 +148,9 @@ class TransposeReport(Report):
 
     version: int
     written: int
-    unchanged: int
+    unchanged_files: int
     taken_over: int
-    removed: int
+    removed_files: int
     left: int
     without_rows: int
     rows: int
@@ -170,7 +170,7 @@ class CollectReport(Report):
     removed_versions: list[int]
     held_versions: list[int]
     kept_versions: list[int]
-    files: int
+    removed_files: int
     bytes: int
 
 
@@ -248,8 +248,8 @@ class StoreInfo(Report):
 
 
 class Source(Report):
-    """Where some of a store's rows and columns come from: what `Store.sources` lists. `folder` is None where it was made
-    of frames.
+    """Where some of a store's rows and columns come from: what `Store.sources` lists. `folder` is None where it was
+    made of frames.
 
     >>> import os
     >>> source = store.sources[0]
@@ -395,22 +395,53 @@ def told(skipped: Any) -> str:
     return f"{skipped.reason}; {skipped.way_out}" if skipped.way_out else skipped.reason
 
 
+# Reasons that a message names.
+_NAMED = 3
+
+
+def _reasons(skipped: list[Any]) -> str:
+    """Why inputs were left out, the most usual reason first, each with an example and what helps."""
+    groups: dict[tuple[str, str | None], list[Any]] = {}
+    for one in skipped:
+        groups.setdefault((one.kind, one.way_out), []).append(one)
+    usual = sorted(groups.values(), key=len, reverse=True)
+    named = []
+    for group in usual[:_NAMED]:
+        such = f"{group[0].path}{_of_source(group[0])}: {told(group[0])}"
+        named.append(f"{len(group)} inputs, such as {such}" if len(group) > 1 else such)
+    more = [f"and {len(usual) - _NAMED} more reasons"] if len(usual) > _NAMED else []
+    return "; ".join(named + more)
+
+
+def _stopped(guard: Any) -> str:
+    """What a guard met. What was left out is told with its reasons, beside."""
+    examples = guard.examples if guard.guard != "skipped-files" else []
+    such = f", such as {', '.join(examples)}" if examples else ""
+    return f"{guard.guard}{_of_source(guard)}: {guard.what}{such}"
+
+
 def finish(report: _AnyReport, name: str) -> _AnyReport:
     """`report`, unless what it tells of was stopped; inputs that were left out become a warning."""
     met = [guard for guard in report.guards if not guard.allowed]
     refused = report.get("refused")
     if (met or refused) and not report.get("dry_run", False):
         words = [guard.guard for guard in met]
-        reasons = [f"{guard.guard}{_of_source(guard)}: {guard.what}" for guard in met] + ([refused] if refused else [])
-        way_out = f"; if all this is right, {name}(..., allow={words!r})" if words else ""
-        error = Guarded(f"nothing was published: {'; '.join(reasons)}{way_out}")
+        parts = [_stopped(guard) for guard in met] + ([refused] if refused else [])
+        if report.skipped:
+            parts.append(f"left out: {_reasons(report.skipped)}")
+        ways = [f"allow={words!r}"] if words else []
+        ways += ["max_restated=COUNT"] if refused else []
+        parts.append(f"if all this is right, {name}(..., {', '.join(ways)})")
+        error = Guarded(f"nothing was published: {'; '.join(parts)}")
         error.words, error.report = words, report
         raise error
     if report.skipped:
-        first, count = report.skipped[0], len(report.skipped)
-        such = f"{first.path}{_of_source(first)}: {told(first)}"
-        many = f"{count} inputs were left out, such as {such}"
-        warning = SkippedInputs(many if count > 1 else f"1 input was left out, {such}")
+        count, reasons = len(report.skipped), _reasons(report.skipped)
+        many = f"{count} inputs were left out" if count > 1 else "1 input was left out"
+        # Of one reason they are counted once.
+        all_alike = f"{count} inputs, "
+        joint = ", " if count == 1 or reasons.startswith(all_alike) else ": "
+        warning = SkippedInputs(f"{many}{joint}{reasons.removeprefix(all_alike)}")
         warning.report = report
         import warnings
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from . import _dates, _transect
-from ._errors import NotFound
+from ._errors import NotFound, Refused
 from ._frames import Frame, Rows, Scan, Section, StockSeries
 from ._matrix import Matrix
+from ._options import PATHS, flag, named, options_of, path as path_said, text, values
 from ._progress import watcher
 from ._reports import CoverageReport, DiffReport, Source, StoreInfo, VerifyReport, VersionEntry, parsed
 from ._schema import Schema
@@ -35,13 +36,15 @@ def open(  # noqa: A001
     path: Path,
     *,
     version: int | None = None,
-    as_of: datetime.datetime | datetime.date | str | None = None,
+    as_of: DateLike | datetime.datetime | None = None,
     io: Literal["map", "read"] = "map",
 ) -> Store:
     """Opens a store: the live version, that of a number, or what was live at an instant. Costs the same for any size.
 
-    `as_of`: a date means its end, a naive time is local. `io="read"` copies what it reads, for disks to which another
-    machine writes. Raises NotFound where there is no such store or version, Corrupt where its bytes are damaged.
+    `as_of` is a date, or a time, as text, a datetime, a numpy.datetime64 or a pandas.Timestamp: a date means its end, a
+    naive time is local. Where clocks are set back and an hour comes twice, a datetime's `fold` says which is meant, and
+    a text is the later. `io="read"` copies what it reads, for disks to which another machine writes. Raises NotFound
+    where there is no such store or version, Corrupt where its bytes are damaged.
 
     >>> store = transect.open("panel.store")
     >>> store
@@ -49,21 +52,22 @@ def open(  # noqa: A001
     >>> transect.open("panel.store", version=7)
     Traceback (most recent call last):
     ...
-    transect.NotFound: version 7 of panel.store not found; only version 1 is kept
+    transect.NotFound: version 7 of ...panel.store not found; only version 1 is kept
     """
     if version is not None and as_of is not None:
         raise ValueError("version and as_of both choose a version; give one")
     if io not in ("map", "read"):
         raise ValueError(f"io is 'map' or 'read', not {io!r}")
+    words = os.fsdecode(path)
     instant = None if as_of is None else _dates.instant(as_of)
-    number = None if version is None else number_of(os.fspath(path), version)
-    return Store(_transect.Store.open(os.fspath(path), number, instant, io == "read"), io)
+    number = None if version is None else number_of(words, version)
+    return Store(_transect.Store.open(absolute(words), number, instant, io == "read"), io, words)
 
 
 class Store:
     """One version of a store, seen whole, whatever is published meanwhile: what `transect.open` gives.
 
-    Safe under threads and fork; pickles as its path and version. `len` gives its rows. As a context manager it is
+    Safe under threads and fork; pickles as its path, version and id. `len` gives its rows. As a context manager it is
     closed at the end; frames that were handed out stay as they are.
 
     >>> with transect.open("panel.store") as store:
@@ -72,7 +76,7 @@ class Store:
     """
 
     path: str
-    """Where it lies."""
+    """Where it lies, as it was opened; it stays the same store where the working directory changes."""
     version: int
     """The number of the version."""
     id: str
@@ -88,13 +92,13 @@ class Store:
     columns: list[str]
     """The columns but code and date."""
 
-    def __init__(self, raw: _transect.Store, io: Literal["map", "read"]) -> None:
+    def __init__(self, raw: _transect.Store, io: Literal["map", "read"], path: str) -> None:
         self._handle: _transect.Store | None = raw
         self._io = io
         self._kept: Store | None = None
-        self.path = str(raw.path)
-        # A process that gets it pickled may be in another directory.
-        self._full_path = os.path.abspath(self.path)
+        self.path = path
+        # Where it is found from another directory, too.
+        self._full_path = str(raw.path)
         self.version = raw.version
         self.id = raw.id
         self.row_count = raw.row_count
@@ -119,7 +123,7 @@ class Store:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._full_path, self.version, self._io)
+        return _reopened, (self._full_path, self.version, self._io, self.id)
 
     def close(self) -> None:
         """Lets go of the version. Frames that were handed out stay as they are.
@@ -134,7 +138,7 @@ class Store:
     def _for_frames(self) -> Store:
         """The same version, for frames that outlive this one."""
         if self._kept is None:
-            self._kept = Store(self._raw, self._io)
+            self._kept = Store(self._raw, self._io, self.path)
         return self._kept
 
     @property
@@ -196,25 +200,25 @@ class Store:
         universe: Universe | None = None,
     ) -> _transect.Answer:
         """What is asked for, found."""
-        columns, stocks = _named("columns", "names", columns), _named("stocks", "codes", stocks)
+        columns, stocks = named("columns", "names", columns), named("stocks", "codes", stocks)
         days = None if dates is None else _dates.days(dates)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
-        values = [(name, key_value(name, value)) for name, value in (at or {}).items()]
+        of_key = [] if at is None else list(values("at", at).items())
         members = None if universe is None else self._members(universe)
-        return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
+        return self._raw.answer(columns, first, last, days, stocks, codes, of_key, members)
 
     def _members(self, universe: Universe) -> Any:
         """The name of a column, a path, or a frame of dates and codes."""
         if isinstance(universe, str) and universe in self.columns:
             return universe
-        if not isinstance(universe, (str, os.PathLike)):
-            return universe
+        if not isinstance(universe, PATHS):
+            return universe if isinstance(universe, _transect.Members) else _transect.Members(universe)
         if not os.path.exists(universe):
-            raise NotFound(f"universe={os.fspath(universe)!r} is neither a column of {self.path} nor a file")
+            raise NotFound(f"universe={os.fsdecode(universe)!r} is neither a column of {self.path} nor a file")
         # Slow to import: only where it is needed.
         from pathlib import Path as FilePath
 
-        return FilePath(universe)
+        return FilePath(absolute(os.fsdecode(universe)))
 
     def section(self, date: DateLike, columns: Sequence[str] | None = None) -> Section:
         """All stocks on one date, by code. Nothing is copied but codes and dates; checksums are compared.
@@ -236,8 +240,9 @@ class Store:
         day = _dates.day(date)
         # Says which dates are near, where there is no such date.
         self._raw.section(day)
-        asked = {"columns": columns}
-        return Section(self._for_frames(), day, asked, self._answer(columns, dates=[_dates.date(day)]).batch(0))
+        columns = named("columns", "names", columns)
+        batch = self._answer(columns, dates=[_dates.date(day)]).batch(0)
+        return Section(self._for_frames(), day, {"columns": columns}, batch)
 
     def series(
         self,
@@ -257,7 +262,7 @@ class Store:
         2024-01-03  600519.SH  1694.0
         2024-01-04  600519.SH  1669.0
         """
-        return self._series(code, self._answer(columns, start, end))
+        return self._series(text("code", code), self._answer(columns, start, end))
 
     def _series(self, code: str, answer: _transect.Answer) -> StockSeries:
         return StockSeries(code, answer.series(code))
@@ -273,7 +278,8 @@ class Store:
         universe: Universe | None = None,
     ) -> Scan:
         """Sections of many dates, each read when it is asked for; both ends are included. `dates` names some of them,
-        each of which must be there.
+        each of which must be there. Costs nothing until then. Raises NotFound for a date, a stock or a column that is
+        not there.
 
         `universe` leaves rows out that are no members on their date: the name of a boolean column, a frame with a
         column of dates and one of codes, or the path of a Parquet file of such.
@@ -282,7 +288,9 @@ class Store:
         6
         """
         # What is asked for may be asked again.
-        dates = dates if dates is None or hasattr(dates, "dtype") else list(dates)
+        dates = None if dates is None else dates if getattr(dates, "shape", ()) else _dates.listed(dates)
+        columns, stocks = named("columns", "names", columns), named("stocks", "codes", stocks)
+        universe = None if universe is None else self._members(universe)
         asked: dict[str, Any] = {"columns": columns, "stocks": stocks, "universe": universe}
         chosen: dict[str, Any] = {"start": start, "end": end, "dates": dates}
         return Scan(self._for_frames(), self._answer(**asked, **chosen), asked, chosen)
@@ -315,14 +323,15 @@ class Store:
         return self._matrix(column, fill, start=start, end=end, stocks=stocks, universe=universe, at=at)
 
     def _matrix(self, column: str, fill: float | int | None, **asked: Any) -> Matrix:
-        answer = self._answer([column], **asked)
+        answer = self._answer([text("column", column)], **asked)
         if column not in self.columns:
             raise NotFound(f"{column!r} is a key of the panel and no value; name another column")
         return Matrix(column, _dates.array(answer.dates()), answer.matrix(fill))
 
     def lazy(self) -> pl.LazyFrame:
         """A Polars scan. Columns that are not asked for are not read, nor are dates and stocks that the parts of a
-        filter on date, code and key rule out; a limit stops it early.
+        filter on date, code and key rule out; a limit stops it early. Costs nothing until it is collected, also after
+        the store is closed; raises then what `scan` does.
 
         >>> import polars as pl
         >>> day = pl.col("trade_date") == pl.date(2024, 1, 3)
@@ -331,10 +340,11 @@ class Store:
         """
         from ._lazy import scan
 
-        return scan(self)
+        return scan(self._for_frames())
 
     def log(self) -> list[VersionEntry]:
-        """All versions up to this one, oldest first, and what each changed.
+        """All versions up to this one, oldest first, and what each changed. Reads the catalog, and no row. Raises
+        Corrupt where that is damaged, as all that reads does.
 
         >>> [(entry.version, entry.command, entry.added) for entry in store.log()]
         [(1, 'build', 11)]
@@ -354,7 +364,8 @@ class Store:
         return None if report is None else DiffReport(report)
 
     def info(self) -> StoreInfo:
-        """The store in numbers: sizes, columns with their types and nulls, the settings it was built with.
+        """The store in numbers: sizes, columns with their types and nulls, the settings it was built with. Reads the
+        catalog, and no row.
 
         >>> info = store.info()
         >>> info.rows, info.stocks, info.dates, str(info.last_date)
@@ -365,17 +376,20 @@ class Store:
     if TYPE_CHECKING:
 
         @overload
-        def coverage(self, *, by: None, progress: Progress = None) -> CoverageReport: ...
+        def coverage(self, *, by: None, memory: int | str | None = None, progress: Progress = None) -> CoverageReport: ...
         @overload
-        def coverage(self, *, by: CoveredBy = "date", progress: Progress = None) -> Frame: ...
+        def coverage(self, *, by: CoveredBy = "date", memory: int | str | None = None, progress: Progress = None) -> Frame: ...
 
-    def coverage(self, *, by: CoveredBy | None = "date", progress: Progress = None) -> CoverageReport | Frame:
-        """What this version has and lacks. Reads all of it once; `transect.report` writes it as a page.
+    def coverage(
+        self, *, by: CoveredBy | None = "date", memory: int | str | None = None, progress: Progress = None
+    ) -> CoverageReport | Frame:
+        """What this version has and lacks. Reads all of it once; `transect.report` writes it as a page. `memory` bounds what
+        is allocated (`"512MiB"`).
 
-        A frame with a row for each `"date"` (stocks that have a row on it, are new, seen last or absent), `"stock"` (its
-        first and last date, holes, and whether it is current, stale or has left), `"column"` (nulls, NaNs, jumps), column
-        and `"month"` (nulls and NaNs), column and `"year"` (how its numbers are distributed), or `"jump"` of a column
-        from one date to the next; all of it with `by=None`.
+        A frame with a row for each `"date"` (stocks that have a row on it, are new, seen last or absent), `"stock"`
+        (its first and last date, holes, and whether it is current, stale or has left), `"column"` (nulls, NaNs, jumps),
+        column and `"month"` (nulls and NaNs), column and `"year"` (how its numbers are distributed), or `"jump"` of a
+        column from one date to the next; all of it with `by=None`.
 
         >>> store.coverage().to_polars().select("date", "stocks", "absent").rows()[-1]
         (datetime.date(2024, 1, 5), 2, 0)
@@ -389,7 +403,7 @@ class Store:
         if by is not None and by not in frames:
             raise ValueError(f"by is {', '.join(map(repr, frames))} or None, not {by!r}")
         with watcher(progress) as told:
-            found = self._raw.coverage(told)
+            found = self._raw.coverage(options_of({"memory": memory}), told)
         if by is None:
             return CoverageReport(parsed(found.report()))
         return Rows(getattr(found, f"by_{by}")())
@@ -436,9 +450,10 @@ class Store:
         the version before this one, unless given. Where no version before is kept, nothing.
 
         As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated,
-        filled or lost with its column, and for each row that was added or removed, with texts of both values; in numbers
-        with `by=None`, the numbers that moved furthest among them. `stocks`, `columns`, `start` and `end` choose. Sections
-        that no version between changed are not read.
+        filled or lost with its column, and for each row that was added or removed, with texts of both values; in
+        numbers with `by=None`, the numbers that moved furthest among them. `stocks`, `columns`, `start` and `end`
+        choose. Sections that no version between changed are not read. Raises NotFound for a stock, a column or a
+        version that is not there, and Refused where `older` is of another store.
 
         >>> changed = transect.append("panel.store", later)
         >>> live = store.reload()
@@ -450,7 +465,7 @@ class Store:
         """
         if by not in (None, "date", "stock", "column", "row"):
             raise ValueError(f"by is 'date', 'stock', 'column', 'row' or None, not {by!r}")
-        stocks, columns = _named("stocks", "codes", stocks), _named("columns", "names", columns)
+        stocks, columns = named("stocks", "codes", stocks), named("columns", "names", columns)
         raw = None if older is None else self._older(older)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
         diff = self._raw.diff(raw, first, last, stocks, columns)
@@ -463,11 +478,11 @@ class Store:
         """The store, the one of a path, or the version of a number."""
         if isinstance(older, Store):
             return older._raw
-        if isinstance(older, (str, os.PathLike)):
+        if isinstance(older, PATHS):
             return open(older, io=self._io)._raw
         if isinstance(older, bool) or not hasattr(older, "__index__"):
             raise TypeError(f"older is a store, its path or the number of a version, not {older!r}")
-        return open(self.path, io=self._io)._raw.other_version(number_of(self.path, older))
+        return open(self._full_path, io=self._io)._raw.other_version(number_of(self.path, older))
 
     def verify(
         self,
@@ -484,25 +499,24 @@ class Store:
         `inputs=True` also compares all rows with the files of each source, `inputs=FOLDER` with those of one folder; a
         source that has none, since its rows were appended, is named in `notes`;
         `output` compares the files that `transpose` wrote there. The report is true where nothing is damaged and
-        nothing differs. `memory` bounds what is allocated (`"512MiB"`).
+        nothing differs; damage is told there, and not raised. `memory` bounds what is allocated (`"512MiB"`). Raises
+        Refused where a folder is no source's, or the memory too little.
 
         >>> report = store.verify(inputs=True)
         >>> bool(report), report.rows, report.inputs[0].files
         (True, 11, 3)
         """
-        import json
-
-        # As the extension takes them.
-        options = json.dumps({"memory": None if memory is None else str(memory), "threads": threads})
+        options = options_of({"memory": memory, "threads": threads})
+        all_versions = flag("all_versions", all_versions)
         with watcher(progress) as told:
             found = parsed(self._raw.verify(all_versions, options, told))
             found |= {"inputs": [], "output": None, "notes": []}
             # What is compared with a damaged store says nothing.
             if inputs is not False and not found["damages"]:
-                folders = self._folders(found["notes"]) if inputs is True else [os.fspath(inputs)]
+                folders = self._folders(found["notes"]) if inputs is True else [path_said("inputs", inputs)]
                 found["inputs"] = [parsed(self._raw.verify_inputs(folder, options, told)) for folder in folders]
             if output is not None and not found["damages"]:
-                found["output"] = parsed(self._raw.verify_output(os.fspath(output), options, told))
+                found["output"] = parsed(self._raw.verify_output(path_said("output", output), options, told))
         return VerifyReport(found)
 
     def _folders(self, notes: list[str]) -> list[str]:
@@ -515,14 +529,21 @@ class Store:
         return [folder if folders.count(folder) == 1 else name for folder, name in with_files]
 
     def reload(self) -> Store:
-        """The live version, if it is another by now; else this one. Costs what `transect.open` does.
+        """The live version at its path, if it is another by now, also that of a store which was built there anew; else
+        this one. Costs what `transect.open` does.
 
         >>> changed = transect.append("panel.store", later)
         >>> store.version, store.reload().version
         (1, 2)
         """
-        live = open(self.path, io=self._io)
+        live = open(self._full_path, io=self._io)
+        live.path = self.path
         return self if (live.version, live.id) == (self.version, self.id) else live
+
+
+def absolute(path: str) -> str:
+    """The same place from any directory. What `..` means after a link is for the system to say."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 def number_of(path: str, version: SupportsIndex) -> int:
@@ -537,19 +558,13 @@ def number_of(path: str, version: SupportsIndex) -> int:
     raise error
 
 
-def key_value(name: str, value: object) -> str:
-    """A value of a key column, as text."""
-    if value is None or value != value:
-        raise ValueError(f"at[{name!r}] is {value!r}; give a value that rows have in {name!r}")
-    return str(value)
+def other_store(path: str, than: str) -> Refused:
+    """What is raised where another store lies by now."""
+    return Refused(f"{path} is another store by now than the one that was {than}; open it again")
 
 
-def _named(argument: str, of: str, names: Sequence[str] | None) -> list[str] | None:
-    """A list of names; not one text, which is a list of letters."""
-    if isinstance(names, str):
-        raise TypeError(f"{argument} is a list of {of}; write [{names!r}]")
-    return None if names is None else list(names)
-
-
-def _reopened(path: str, version: int, io: Literal["map", "read"]) -> Store:
-    return open(path, version=version, io=io)
+def _reopened(path: str, version: int, io: Literal["map", "read"], id: str) -> Store:  # noqa: A002
+    live = open(path, io=io)
+    if live.id != id:
+        raise other_store(path, "pickled")
+    return live if live.version == version else Store(live._raw.other_version(version), io, path)

@@ -1,6 +1,6 @@
 """The extension: the library's handles, without manners of their own. Use the package `transect` instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -8,6 +8,7 @@ __all__ = [
     "__version__",
     "Store",
     "Answer",
+    "Members",
     "Diff",
     "Coverage",
     "Batch",
@@ -29,6 +30,8 @@ __all__ = [
     "instant",
     "plan_tasks",
     "plan_update",
+    "plan_add_source",
+    "plan_append",
     "plan_transpose",
     "count_tasks",
     "gather",
@@ -36,6 +39,7 @@ __all__ = [
     "assemble_update",
     "compare",
     "seal",
+    "seal_with_files",
     "write_part",
     "commit",
     "commit_update",
@@ -67,6 +71,8 @@ class Column:
     @property
     def null_count(self) -> int: ...
     @property
+    def is_made(self) -> bool: ...
+    @property
     def type_name(self) -> str: ...
     def __len__(self) -> int: ...
     def schema(self) -> object: ...
@@ -88,6 +94,12 @@ class Batch:
     def array(self) -> tuple[object, object]: ...
     def stream(self) -> object: ...
     def column(self, index: int) -> Column: ...
+
+@final
+class Members:
+    """A frame of dates and codes, read."""
+
+    def __new__(cls, frame: object) -> Members: ...
 
 @final
 class Answer:
@@ -153,7 +165,7 @@ class Store:
     def verify(self, all: bool, options: str, progress: _Progress) -> str: ...
     def verify_inputs(self, source: _Path, options: str, progress: _Progress) -> str: ...
     def verify_output(self, out: _Path, options: str, progress: _Progress) -> str: ...
-    def coverage(self, progress: _Progress) -> Coverage: ...
+    def coverage(self, options: str, progress: _Progress) -> Coverage: ...
     def diff(
         self,
         older: Store | None,
@@ -195,6 +207,16 @@ def plan_tasks(
 def plan_update(
     store: _Path, staging: _Path, counts: tuple[int, int], options: str, progress: _Progress
 ) -> str: ...
+def plan_add_source(
+    store: _Path, paths: tuple[_Path, _Path], counts: tuple[int, int], options: str, progress: _Progress
+) -> str: ...
+def plan_append(
+    store: _Path,
+    given: tuple[Sequence[_Path], _Path],
+    counts: tuple[int, int],
+    options: str,
+    progress: _Progress,
+) -> str: ...
 def plan_transpose(
     store: Store, paths: tuple[_Path, _Path], parts: int, universe: object, options: str, progress: _Progress
 ) -> str: ...
@@ -204,6 +226,7 @@ def assemble(plan: _Path) -> str: ...
 def assemble_update(plan: _Path) -> str: ...
 def compare(plan: _Path, band: int) -> str: ...
 def seal(plan: _Path, band: int) -> str: ...
+def seal_with_files(plan: _Path, band: int, out: _Path) -> str: ...
 def write_part(plan: _Path, part: int) -> str: ...
 def commit(plan: _Path, options: str) -> str: ...
 def commit_update(plan: _Path, options: str) -> str: ...

@@ -12,6 +12,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from ._errors import NotFound
+from ._options import values as values_of
 from ._store import Store, open
 
 
@@ -62,18 +63,19 @@ class TransectBackend(BackendEntrypoint):
     ) -> xr.Dataset:
         """Of the store at a path, or of one that is open, which stays so when the dataset is closed.
 
-        `version`, `as_of` and `io` are those of `transect.open`, `at` that of `Store.matrix`. A store has values as they
-        are meant: the arguments that say how to decode them change nothing.
+        `version`, `as_of` and `io` are those of `transect.open`, `at` that of `Store.matrix`. A store has values as
+        they are meant: the arguments that say how to decode them change nothing.
         """
         is_open = isinstance(filename_or_obj, Store) and version is None and as_of is None
-        path = filename_or_obj.path if isinstance(filename_or_obj, Store) else filename_or_obj
+        path = filename_or_obj._full_path if isinstance(filename_or_obj, Store) else filename_or_obj
         store = filename_or_obj if is_open else open(path, version=version, as_of=as_of, io=io)
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
+        of_key = {} if at is None else values_of("at", at)
         variables = {}
         for name in store.columns:
             kind = _dtype(store.schema[name])
             if kind is not None and name not in dropped:
-                lazy = indexing.LazilyIndexedArray(_Values(store, name, kind, dict(at or {})))
+                lazy = indexing.LazilyIndexedArray(_Values(store, name, kind, of_key))
                 variables[name] = xr.Variable(("date", "code"), lazy)
         coords = {"date": store.dates.astype("M8[us]"), "code": store.stocks}
         dataset = xr.Dataset(variables, coords, {"version": store.version, "id": store.id})
@@ -109,7 +111,7 @@ def _dtype(kind: str) -> np.dtype | None:
 class _Values(BackendArray):
     """One column, not read yet."""
 
-    def __init__(self, store: Store, column: str, dtype: np.dtype, at: dict[str, object]) -> None:
+    def __init__(self, store: Store, column: str, dtype: np.dtype, at: Mapping[str, object]) -> None:
         self.store, self.column, self.dtype, self.at = store, column, dtype, at
         self.shape = (len(store.dates), len(store.stocks))
 

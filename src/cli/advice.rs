@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Store;
 use crate::hint::quoted;
 use crate::list;
 use crate::remedy::{Operation, Remedy, Setting, Words, told};
 use crate::storage::Access;
+use crate::{Store, UpdateTasks};
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ const PATIENCE: &str = "10m";
 /// The command that speaks.
 pub struct Speaker {
     command: &'static str,
-    /// The store that it is about.
+    /// The store that it is about, or a plan of tasks.
     store: PathBuf,
     cli: Command,
 }
@@ -79,9 +79,23 @@ impl Speaker {
 
     /// Whether a command has the option that a setting is.
     fn has(&self, command: &str, setting: &Setting) -> bool {
+        self.knows(command, setting.name())
+    }
+
+    /// Whether the command has this option.
+    pub fn takes(&self, option: &str) -> bool {
+        self.knows(self.command, option)
+    }
+
+    fn knows(&self, command: &str, option: &str) -> bool {
         let mut words = command.split(' ');
         let command = words.try_fold(&self.cli, |command, word| command.find_subcommand(word));
-        command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(setting.name())))
+        command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(option)))
+    }
+
+    /// Whether the tasks of the plan that it is about append files.
+    fn appends(&self) -> bool {
+        UpdateTasks::open(&self.store).is_ok_and(|tasks| tasks.appends())
     }
 
     /// `settings` as `source set` takes them.
@@ -124,6 +138,9 @@ impl Words for Speaker {
             }
         } else if has_all(self.command) {
             return options();
+        }
+        if is_task(self.command) && self.appends() && has_all("task append") {
+            return Some(format!("`transect task append STORE FILE... --staging DIR {}`", options()?));
         }
         if is_task(self.command) && has_all("task plan") {
             return Some(format!("`transect task plan SRC STORE --staging DIR {}`", options()?));

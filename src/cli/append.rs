@@ -1,6 +1,8 @@
 //! `transect append`
 
-use crate::{Append, Error};
+use std::path::Path;
+
+use crate::{Append, Error, UpdateReport};
 
 use super::args::AppendArgs;
 use super::bar::Watch;
@@ -12,35 +14,47 @@ use super::words::Names;
 pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut append = Append::new(&args.store, args.files).replace(args.replace).allow(args.allowed.allow);
-        append = append
-            .dry_run(args.limits.dry_run)
-            .wait(args.waiting.patience())
-            .access(args.io.of(&args.store, quiet))
-            .exclude(Names::all(&args.exclude))
-            .memory(args.memory)
-            .observer(&watch);
-        if let Some(name) = args.source {
-            append = append.source_name(name);
-        }
-        if let Some(most) = args.limits.max_restated() {
-            append = append.max_restated(most);
-        }
-        if let Some(versions) = args.limits.keeping.keep {
-            append = append.keep(versions);
-        }
-        if let Some(age) = args.limits.keeping.keep_for {
-            append = append.keep_for(age);
-        }
-        if let Some(count) = args.running.workers() {
-            append = append.workers(count);
-        }
-        append.run()?
+        configured(&args, &watch, quiet).run()?
     };
-    // As of a build without a usable file: a script must not go on as after a night of which most was read.
-    if report.read_files == 0 && !report.published && !report.skipped.is_empty() {
-        let what = format!("no row can be appended to {}", output::path(&args.store));
-        return Err(Error::Inputs { what, skipped: report.skipped, path: None }.into());
-    }
+    let report = usable(&args.store, report)?;
     tell("append", &args.store, &report, args.running.json, quiet)
+}
+
+/// The append that was asked for.
+pub fn configured<'a>(args: &AppendArgs, watch: &'a Watch, quiet: bool) -> Append<'a> {
+    let mut append = Append::new(&args.store, args.files.clone())
+        .replace(args.replace)
+        .allow(args.allowed.allow.clone())
+        .dry_run(args.limits.dry_run)
+        .wait(args.waiting.patience())
+        .access(args.io.of(&args.store, quiet))
+        .exclude(Names::all(&args.exclude))
+        .memory(args.memory)
+        .observer(watch);
+    if let Some(name) = &args.source {
+        append = append.source_name(name);
+    }
+    if let Some(most) = args.limits.max_restated() {
+        append = append.max_restated(most);
+    }
+    if let Some(versions) = args.limits.keeping.keep {
+        append = append.keep(versions);
+    }
+    if let Some(age) = args.limits.keeping.keep_for {
+        append = append.keep_for(age);
+    }
+    if let Some(count) = args.running.workers() {
+        append = append.workers(count);
+    }
+    append
+}
+
+/// What an append reports, unless no file can be used: as of a build, a script must not go on as after a night of which most
+/// was read.
+pub fn usable(store: &Path, report: UpdateReport) -> crate::Result<UpdateReport> {
+    if report.read_files > 0 || report.published || report.skipped.is_empty() {
+        return Ok(report);
+    }
+    let what = format!("no row can be appended to {}", output::path(store));
+    Err(Error::Inputs { what, skipped: report.skipped, path: None })
 }

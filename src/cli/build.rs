@@ -20,7 +20,7 @@ const NAMED: usize = 3;
 
 #[derive(Serialize)]
 struct Json<'a> {
-    source: String,
+    folder: String,
     store: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
@@ -35,7 +35,7 @@ pub fn run(args: MakeArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
     let args = args.build;
 
-    let (source, store) = (output::path(&args.source), output::path(&args.store));
+    let (folder, store) = (output::path(&args.source), output::path(&args.store));
     let stop = Stop::new(&report.guards, None);
     let all = match stop {
         Some(_) => "--json lists all".to_owned(),
@@ -51,7 +51,7 @@ pub fn run(args: MakeArgs, quiet: bool) -> anyhow::Result<Exit> {
     let live = stop.is_none().then_some(report.version);
     if args.running.json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
-        let json = Json { source, store: store.clone(), error, report: &report };
+        let json = Json { folder, store: store.clone(), error, report: &report };
         skips::print_json_of("build", exit, &json, &speaker, &["skipped"])
             .with_context(|| output::untold(&store, live))?;
     } else if !quiet {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::Coverage;
 use crate::coverage::{ColumnCoverage, DateCoverage, JumpKind, StockCoverage, StockState, Untold, VersionCoverage};
 use crate::hint::listed;
+use crate::quantity;
 use crate::skipped::{Skipped, grouped};
 use crate::store::SourceInfo;
 use crate::workers::Workers;
@@ -35,7 +36,7 @@ pub fn run(args: &CoverageArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = args.at.open(&args.store, quiet)?;
     let mut coverage = {
         let watch = Watch::new(quiet)?;
-        Coverage::of(&store, &Workers::new(args.running.workers())?, &watch)?
+        Coverage::of(&store, &Workers::new(args.running.workers())?.within(args.memory), &watch)?
     };
     let (store, speaker) = (output::path(&args.store), Speaker::new("coverage", &args.store));
     if args.running.json {
@@ -302,7 +303,7 @@ fn versions(versions: &[VersionCoverage]) -> String {
         let entry = &version.entry;
         table.push([
             entry.version.to_string(),
-            output::instant(entry.created_ns),
+            quantity::shown(entry.created_ns),
             entry.command.clone(),
             count(entry.added),
             count(entry.restated),

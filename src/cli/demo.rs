@@ -26,7 +26,7 @@ const DATES: usize = 500;
 #[derive(Serialize)]
 struct Places {
     dir: PathBuf,
-    source: PathBuf,
+    folder: PathBuf,
     store: PathBuf,
     out: PathBuf,
 }
@@ -46,7 +46,7 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
         Some(dir) => take(dir)?,
         None => fresh()?,
     };
-    let places = Places { source: dir.join("features"), store: dir.join("panel.store"), out: dir.join("by_date"), dir };
+    let places = Places { folder: dir.join("features"), store: dir.join("panel.store"), out: dir.join("by_date"), dir };
     let speaks = !quiet && !args.json;
     let tell = |what: &str, seconds: f64, done: String| {
         if speaks { output::print(&format!("{what:<10} {:>8}  {done}\n", output::seconds(seconds))) } else { Ok(()) }
@@ -55,26 +55,26 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
         output::print(&format!("in {}\n\n", output::path(&places.dir)))?;
     }
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (source, stored, out) = (name(&places.source), name(&places.store), name(&places.out));
+    let (folder, stored, out) = (name(&places.folder), name(&places.store), name(&places.out));
 
     let watch = Watch::new(quiet)?;
     let workers = Workers::new(None)?;
     let started = Instant::now();
     let options = SynthOptions { stocks: STOCKS, dates: DATES, seed: 0, preset: Preset::Barra };
-    let made = synth(&places.source, &options, &workers, &watch)?;
+    let made = synth(&places.folder, &options, &workers, &watch)?;
     let synth_seconds = started.elapsed().as_secs_f64();
     tell(
         "synth",
         synth_seconds,
         format!(
-            "{} rows of {STOCKS} stocks on {DATES} dates, in {} files of {source}/, {}",
+            "{} rows of {STOCKS} stocks on {DATES} dates, in {} files of {folder}/, {}",
             output::count(made.rows),
             output::count(made.files),
             output::bytes(made.bytes)
         ),
     )?;
 
-    let built = Build::new(&places.source, &places.store).observer(&watch).run()?;
+    let built = Build::new(&places.folder, &places.store).observer(&watch).run()?;
     let rate = output::rounded(built.rows as f64 / built.seconds);
     tell("build", built.seconds, format!("{stored}, {}; {rate} rows/s", output::bytes(built.store_bytes)))?;
 
@@ -87,10 +87,10 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
         format!("{} files of {out}/, {}; {rate} rows/s", output::count(turned.written), output::bytes(turned.bytes)),
     )?;
 
-    let verified = verify::verify(&store, false, Some(&places.source), Some(&places.out), &workers, &watch)?;
+    let verified = verify::verify(&store, false, Some(&places.folder), Some(&places.out), &workers, &watch)?;
     drop(watch);
     let speaker = Speaker::new("demo", &places.store);
-    verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out), &speaker);
+    verify::say_damage(&verified, &places.store, Some(&places.folder), Some(&places.out), &speaker);
     let exit = if verified.ok { Exit::Done } else { Exit::Damaged };
     let verdict = if verified.ok { "every row is the same in input, store and output" } else { "differences found" };
     tell("verify", verified.seconds, verdict.to_owned())?;

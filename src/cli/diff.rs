@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::hint::visible;
 use crate::progress::Observer;
 use crate::store::{ColumnChange, DateChange, DateType, Diff, DiffReport, Move, StockChange, Turn};
 use crate::workers::Workers;
@@ -112,6 +113,9 @@ pub(super) fn summary(store: &str, report: &DiffReport) -> String {
         [first, .., last] => format!(", {} to {}", first.date, last.date),
     };
     lines.add("dates", format!("{} with a difference{range}", count(report.dates.len() as u64)));
+    let lost = (report.dirty_dates.len() - report.dates.len()) as u64;
+    let told = |dates| format!("values of columns that are gone, on {dates} dates without another difference");
+    lines.add_some("lost", lost, told);
     lines.add("stocks", format!("{} with a difference", count(report.stocks.len() as u64)));
     let tables = [
         moves(&report.moves),
@@ -145,7 +149,7 @@ fn moves(moves: &[Move]) -> String {
         let values = [told.column.clone(), told.old.clone(), told.new.clone(), share(told.relative)];
         table.push(key.chain(values));
     }
-    table.under("numbers that moved furthest", 2)
+    table.under("numbers that moved furthest, by the share of the smaller value", 2)
 }
 
 /// Columns whose values became null, NaN or infinite, or ceased to be, or are no numbers at all.
@@ -159,7 +163,8 @@ fn turns(turns: &[Turn]) -> String {
     most.sort_by_key(|turn| Reverse(turn.values));
     for Turn { values, first, .. } in most.iter().take(ROWS) {
         let key: String = first.key.iter().map(|key| format!(" {key}")).collect();
-        let told = format!("{} {}{key}: {} -> {}", first.date, first.stock, first.old, first.new);
+        let (old, new) = (visible(&first.old), visible(&first.new));
+        let told = format!("{} {}{key}: {old} -> {new}", first.date, first.stock);
         table.push([first.column.clone(), count(*values), told]);
     }
     let what = "restated values that are or were null, NaN or infinite, or are no numbers";

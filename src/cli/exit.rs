@@ -37,7 +37,7 @@ impl Exit {
     fn is_of(self, command: &str) -> bool {
         let skips = ["build", "update", "append", "verify", "source add", "source set", "task commit", "task run"];
         let changes = ["build", "update", "append", "restore", "source add", "source set", "task commit", "task run"];
-        let writes = ["transpose", "gc", "source rename", "source drop", "task update"];
+        let writes = ["transpose", "gc", "source rename", "source drop", "task update", "task add", "task append"];
         match self {
             Exit::Done | Exit::Failed | Exit::Usage => true,
             Exit::Interrupted => command != "generate",

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 
 use crate::Error;
-use crate::error::Wanted;
+use crate::error::{NAMES_TOLD, Wanted};
 use crate::skipped::{Skipped, usual};
 use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
@@ -15,6 +15,7 @@ use super::args::Cli;
 use super::exit::{Exit, is_task};
 use super::output::{self, SCHEMA_VERSION, escape, say};
 use super::skips;
+use super::words::NoList;
 
 /// An error as scripts read it.
 #[derive(Debug, Serialize)]
@@ -25,12 +26,15 @@ pub struct Failure {
     message: String,
     /// The way out.
     hint: Option<String>,
+    /// All names that are not there, where several were asked for.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    names: Box<[String]>,
 }
 
 impl Failure {
     /// What stopped a change of the store at `path`.
     pub fn stopped(path: &str, message: String, hint: Option<String>) -> Failure {
-        Failure { kind: "stopped", path: Some(path.to_owned()), message, hint }
+        Failure { kind: "stopped", path: Some(path.to_owned()), message, hint, names: Box::default() }
     }
 
     /// `error` of a command about `path`; `ours` is what the library said.
@@ -41,14 +45,21 @@ impl Failure {
                 path: Some(path.to_owned()),
                 message: "interrupted; nothing half-written stands under a final name".to_owned(),
                 hint: None,
+                names: Box::default(),
             };
         }
         let what = escape(&chain(error, speaker));
         let has_io = || error.chain().any(|cause| cause.is::<io::Error>());
         let Some(ours) = ours else {
-            let kind = if has_io() { "io" } else { "refused" };
+            let list = error.downcast_ref::<NoList>();
+            let kind = match list {
+                Some(_) => "invalid",
+                None if has_io() => "io",
+                None => "refused",
+            };
+            let path = list.map_or_else(|| path.to_owned(), |list| output::path(&list.path));
             let hint = what.rsplit_once("; ").map(|(_, hint)| hint.to_owned());
-            return Failure { kind, path: Some(path.to_owned()), message: what, hint };
+            return Failure { kind, path: Some(path), message: what, hint, names: Box::default() };
         };
         let hint = speaker.told(&ours.remedies()).map(|hint| escape(&hint));
         let message = match (ours, &hint) {
@@ -59,12 +70,13 @@ impl Failure {
             (_, None) => what,
         };
         let path = ours.path().map_or_else(|| path.to_owned(), output::path);
-        Failure { kind: ours.kind(), path: Some(path), message, hint }
+        let names = if let Error::NotFound { names, .. } = ours { names.clone() } else { Box::default() };
+        Failure { kind: ours.kind(), path: Some(path), message, hint, names }
     }
 
     /// What clap says of what was typed to `command`: what is wrong up to the first empty line, and what it offers instead.
     fn usage(error: &clap::Error, command: &str) -> Failure {
-        let text = error.render().to_string();
+        let text = output::escape_lines(&error.render().to_string());
         let mut lines = text.lines().map(str::trim);
         let what: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
         let message = what.join(" ");
@@ -75,7 +87,7 @@ impl Failure {
         let usage = || Some(format!("it is used like `{}`", after("Usage: ")?));
         let help = || format!("`{} --help` says what it takes", ["transect", command].join(" ").trim_end());
         let hint = after("tip: ").map(str::to_owned).or_else(own).or_else(usage).unwrap_or_else(help);
-        Failure { kind: "usage", path: None, message, hint: Some(hint) }
+        Failure { kind: "usage", path: None, message, hint: Some(hint), names: Box::default() }
     }
 }
 
@@ -89,9 +101,19 @@ pub fn not_understood(mut error: clap::Error, arguments: &[OsString]) -> u8 {
         let command = command_of(arguments);
         print_failed(&Failure::usage(&error, &command), &command, Exit::Usage, &[], None);
     }
-    // Where nobody reads it, nothing is to be done.
-    let _ = error.print();
+    print_usage(&error);
     error.exit_code() as u8
+}
+
+/// Prints what clap says, in its colours unless it repeats what has to be cut. Where nobody reads it, nothing is to be
+/// done.
+fn print_usage(error: &clap::Error) {
+    let text = error.render().to_string();
+    let shown = output::escape_lines(&text);
+    match error.use_stderr() && shown.trim_end() != text.trim_end() {
+        true => say(shown.trim_end()),
+        false => drop(error.print()),
+    }
 }
 
 /// The command that the arguments begin with, as far as there is one of that name.
@@ -154,11 +176,12 @@ pub fn fail(error: &anyhow::Error, path: &str, json: bool, speaker: &Speaker) ->
             let command = speaker.command();
             print_failed(&Failure::usage(usage, command), command, Exit::Usage, &[], None);
         }
-        let _ = usage.print();
+        print_usage(usage);
         return Exit::Usage;
     }
     let ours = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
-    let exit = exit(ours, speaker.command());
+    // As of files that other options name.
+    let exit = if error.is::<NoList>() { Exit::Usage } else { exit(ours, speaker.command()) };
     let failure = Failure::new(error, ours, path, speaker);
     let skipped = match ours {
         Some(Error::Inputs { skipped, .. }) => skipped.as_slice(),
@@ -173,7 +196,12 @@ pub fn fail(error: &anyhow::Error, path: &str, json: bool, speaker: &Speaker) ->
             say(format_args!("transect: {} {}:", output::red("error:"), escape(what)));
             skips::say_grouped(skipped, speaker, "--json lists all");
         }
-        _ => say(format_args!("transect: {} {}", output::red("error:"), failure.message)),
+        _ => {
+            say(format_args!("transect: {} {}", output::red("error:"), failure.message));
+            if failure.names.len() > NAMES_TOLD && speaker.takes("json") {
+                say(format_args!("  --json lists all {}", output::count(failure.names.len() as u64)));
+            }
+        }
     }
     exit
 }

@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output;
 
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
-    let mut command = super::command();
+    let command = super::command();
     match &args.what {
         Generate::Completions { shell } => {
             let mut script = Vec::new();
@@ -23,6 +23,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
         }
         Generate::Man { dir } => {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+            let mut command = without_help(command);
             command.build();
             write_pages(&command, dir)?;
         }
@@ -82,18 +83,23 @@ fn hinted(command: Command) -> Command {
     command.mut_subcommands(hinted)
 }
 
+/// `command` without the sub-commands that print helps: they have no pages.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
 /// Writes the page of `command`, which has been built, and those of its sub-commands.
 fn write_pages(command: &Command, dir: &Path) -> anyhow::Result<()> {
     let path = dir.join(format!("{}.1", command.get_display_name().unwrap_or(command.get_name())));
     fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;
-    command.get_subcommands().filter(|inner| inner.get_name() != "help").try_for_each(|inner| write_pages(inner, dir))
+    command.get_subcommands().try_for_each(|inner| write_pages(inner, dir))
 }
 
 /// A page for `man`: the sections of `clap_mangen`, but a synopsis of one line, and the examples as they stand.
 fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").to_owned();
-    let notes = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let notes = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
     let source = concat!("transect ", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone().override_usage(usage)).source(source).manual("transect");
     let mut page = Vec::new();
@@ -112,7 +118,7 @@ fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
 /// What stands at the end of a help: lines below a heading such as `Examples:` keep their breaks and spaces.
 fn roff_of(notes: &str) -> Roff {
     let mut roff = Roff::new();
-    for paragraph in notes.split("\n\n") {
+    for paragraph in notes.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
         match paragraph.split_once(":\n") {
             Some((heading, lines)) if lines.starts_with(' ') => {
                 roff.control("SH", [heading.to_uppercase().as_str()]).control("nf", []);

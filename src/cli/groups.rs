@@ -9,7 +9,7 @@ use crate::{Guard, Limit, Store};
 use clap::{Args, ValueEnum};
 
 use super::output;
-use super::words::guard;
+use super::words::{any, at_least_one, guard, number};
 
 /// Headings of `--help`: which files, how they are named and found.
 pub const FILES: &str = "Files";
@@ -79,7 +79,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Keeping {
     /// How many versions the store keeps from now on, the live one among them [default for a new store: 7]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
     #[arg(help_heading = VERSIONS, hide_short_help = true)]
     pub keep: Option<u32>,
 
@@ -105,7 +105,7 @@ pub struct Running {
     ///
     /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
     #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(value_parser = number::<u16>(1..=1024))]
     parallel: Option<u16>,
 
     /// Print the report as one JSON object
@@ -170,7 +170,7 @@ impl Io {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct At {
     /// Read this version instead of the live one; `transect log` lists them
-    #[arg(long, value_name = "N", conflicts_with = "as_of", help_heading = VERSIONS)]
+    #[arg(long, value_name = "N", value_parser = any::<u64>(), conflicts_with = "as_of", help_heading = VERSIONS)]
     pub version: Option<u64>,
 
     /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
@@ -193,7 +193,7 @@ impl At {
             (None, Some(instant_ns)) => {
                 let store = live.version_as_of(instant_ns)?;
                 if !quiet {
-                    let (version, made) = (store.version(), output::instant(store.created_ns()));
+                    let (version, made) = (store.version(), quantity::shown(store.created_ns()));
                     output::say(format_args!("version {version} of {}, made {made}", output::path(path)));
                 }
                 Ok(store)

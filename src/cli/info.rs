@@ -1,10 +1,10 @@
 //! `transect info`
 
 use crate::hint::listed;
-use crate::list;
 use crate::skipped::{Skipped, grouped};
 use crate::source::{FilesBy, InputFormat, Pattern, SourceOptions};
 use crate::store::{ColumnInfo, SourceInfo, StoreInfo};
+use crate::{list, quantity};
 use anyhow::Context;
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ fn lines(store: &str, info: &StoreInfo, stale: Option<String>) -> Lines {
     lines.add("store", store);
     let live =
         if info.version == info.live_version { String::new() } else { format!("; live is {}", info.live_version) };
-    lines.add("version", format!("{}, made {}{live}", info.version, output::instant(info.created_ns)));
+    lines.add("version", format!("{}, made {}{live}", info.version, quantity::shown(info.created_ns)));
     let newest = output::counted(info.keep.into(), "version", "versions");
     let age = match info.keep_for_seconds / 3600 {
         0 => String::new(),

@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use crate::quantity;
 use crate::store::{DiffReport, VersionEntry};
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use super::args::LogArgs;
@@ -27,7 +27,6 @@ struct Json {
 struct Entry {
     #[serde(flatten)]
     entry: VersionEntry,
-    created: String,
     kept: bool,
 }
 
@@ -35,11 +34,7 @@ pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = args.io.open(&args.store, quiet)?;
     let kept = store.kept_versions()?;
     let entries = store.history()?.into_iter();
-    let entries = entries.map(|entry| Entry {
-        created: DateTime::from_timestamp_nanos(entry.created_ns).to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        kept: kept.binary_search(&entry.version).is_ok(),
-        entry,
-    });
+    let entries = entries.map(|entry| Entry { kept: kept.binary_search(&entry.version).is_ok(), entry });
     let versions: Vec<Entry> = entries.collect();
     let change = args.version.map(|version| store.changes_of(version)).transpose()?;
     let path = output::path(&args.store);
@@ -49,6 +44,9 @@ pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
     } else {
         output::print(&match (args.version, change) {
             (Some(_), Some(Some(change))) => summary(&path, &change),
+            (Some(version), _) if versions.first().is_some_and(|first| first.entry.version == version) => {
+                format!("{path}: version {version} is the first, and has nothing before it\n")
+            }
             (Some(version), _) => {
                 format!(
                     "{path}: version {version} was built anew, or is one of long ago: what it changed is not known\n"
@@ -83,7 +81,7 @@ fn table(versions: &[Entry], live: u64) -> Table {
         };
         table.push([
             entry.version.to_string(),
-            output::instant(entry.created_ns),
+            quantity::shown(entry.created_ns),
             entry.command.clone(),
             output::count(entry.rows),
             output::count(entry.added),

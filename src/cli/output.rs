@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 pub use crate::hint::quoted;
+use crate::remedy::shortened;
 use anyhow::Context;
-use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 
 use super::exit::Exit;
@@ -248,19 +248,12 @@ pub fn versions(versions: &[u64]) -> String {
     }
 }
 
-/// `2024-01-02 15:04:05 +08:00`, here. Rounded up, so that what is printed is an instant at which the thing was there.
-pub fn instant(ns: i64) -> String {
-    next_second(ns).with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
-}
+/// Bytes of a text that is told to people: more than a path may have.
+const LONGEST: usize = 5000;
 
-fn next_second(ns: i64) -> DateTime<Utc> {
-    const SECOND: i64 = 1_000_000_000;
-    let seconds = ns.div_euclid(SECOND) + i64::from(ns.rem_euclid(SECOND) > 0);
-    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
-}
-
-/// `text` without what a terminal might take for a command.
+/// `text` without what a terminal might take for a command, and without its middle where it is longer than anybody reads.
 pub fn escape(text: &str) -> String {
+    let text = shortened(text, LONGEST);
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         // Marks that turn the direction of writing can make a name look like another.
@@ -271,6 +264,11 @@ pub fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// As [`escape`], of each line.
+pub fn escape_lines(text: &str) -> String {
+    text.lines().map(|line| escape(line) + "\n").collect()
 }
 
 /// A path as it is printed.
@@ -295,14 +293,6 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_rounded_up_so_that_they_can_be_given_to_as_of() {
-        let shown = |ns| next_second(ns).to_rfc3339();
-        assert_eq!(shown(1_704_207_845_000_000_000), "2024-01-02T15:04:05+00:00");
-        assert_eq!(shown(1_704_207_845_000_000_001), "2024-01-02T15:04:06+00:00");
-        assert_eq!(shown(-1), "1970-01-01T00:00:00+00:00");
-    }
-
-    #[test]
     fn versions_are_a_list_in_words() {
         assert_eq!(versions(&[]), "no version");
         assert_eq!(versions(&[7]), "version 7");
@@ -312,5 +302,8 @@ mod tests {
     #[test]
     fn text_from_data_cannot_command_a_terminal() {
         assert_eq!(escape("a\x1b[31m\nb\u{202e}中"), "a\\u{1b}[31m\\nb\\u{202e}中");
+        let long = escape(&format!("begins, {}中{}, ends", "x".repeat(1 << 20), "y".repeat(1 << 20)));
+        assert!(long.len() < 6000 && long.starts_with("begins, xxx") && long.ends_with("yyy, ends"), "{}", long.len());
+        assert!(escape(&"中".repeat(1 << 20)).chars().all(|c| c == '中' || c == '.'));
     }
 }

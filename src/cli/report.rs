@@ -21,7 +21,7 @@ pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = args.at.open(&args.store, quiet)?;
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut page = Page::new(&store, &args.out).force(args.force).observer(&watch);
+        let mut page = Page::new(&store, &args.out).force(args.force).memory(args.memory).observer(&watch);
         if let Some(count) = args.running.workers() {
             page = page.workers(count);
         }

@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use arrow_array::RecordBatch;
+use arrow_cast::cast;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::SchemaRef;
-use arrow_select::concat::concat_batches;
+use arrow_schema::{ArrowError, DataType, FieldRef, SchemaRef};
+use arrow_select::concat::{concat, concat_batches};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -45,6 +46,8 @@ pub enum RowWriter<'a> {
     // Boxed, because they are far larger than the others.
     Parquet(Box<ArrowWriter<&'a mut Out>>),
     Arrow(Box<FileWriter<&'a mut Out>>),
+    /// Arrow with dictionaries, of which a file has one for each column: the rows wait for the last.
+    ArrowAtOnce(Box<FileWriter<&'a mut Out>>, SchemaRef, Vec<RecordBatch>),
 }
 
 impl<'a> RowWriter<'a> {
@@ -66,7 +69,14 @@ impl<'a> RowWriter<'a> {
                     .build();
                 RowWriter::Parquet(Box::new(ArrowWriter::try_new(out, schema.clone(), Some(properties))?))
             }
-            RowFormat::Arrow => RowWriter::Arrow(Box::new(FileWriter::try_new(out, schema)?)),
+            RowFormat::Arrow => {
+                let writer = Box::new(FileWriter::try_new(out, schema)?);
+                let is_coded = |field: &FieldRef| matches!(field.data_type(), DataType::Dictionary(..));
+                match schema.fields().iter().any(is_coded) {
+                    true => RowWriter::ArrowAtOnce(writer, schema.clone(), Vec::new()),
+                    false => RowWriter::Arrow(writer),
+                }
+            }
         })
     }
 
@@ -78,6 +88,7 @@ impl<'a> RowWriter<'a> {
             RowWriter::Json(out) => Cells::new(batch)?.write_json(out)?,
             RowWriter::Parquet(writer) => writer.write(batch)?,
             RowWriter::Arrow(writer) => writer.write(batch)?,
+            RowWriter::ArrowAtOnce(.., batches) => batches.push(batch.clone()),
         }
         Ok(())
     }
@@ -95,9 +106,28 @@ impl<'a> RowWriter<'a> {
                 writer.close()?;
             }
             RowWriter::Arrow(mut writer) => writer.finish()?,
+            RowWriter::ArrowAtOnce(mut writer, schema, batches) => {
+                if !batches.is_empty() {
+                    writer.write(&with_one_dictionary_each(&schema, &batches)?)?;
+                }
+                writer.finish()?;
+            }
         }
         Ok(())
     }
+}
+
+/// All rows, of which each text is in the dictionary of its column once.
+fn with_one_dictionary_each(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let all = |(place, field): (usize, &FieldRef)| {
+        let plain = match field.data_type() {
+            DataType::Dictionary(_, texts) => texts.as_ref(),
+            other => other,
+        };
+        let arrays = batches.iter().map(|batch| cast(batch.column(place), plain)).collect::<Result<Vec<_>, _>>()?;
+        cast(&concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>())?, field.data_type())
+    };
+    RecordBatch::try_new(schema.clone(), schema.fields().iter().enumerate().map(all).collect::<Result<_, _>>()?)
 }
 
 /// The first and the last rows of all that were pushed: those that a table shows.

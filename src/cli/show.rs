@@ -40,7 +40,7 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let request = Request { columns, dates, stocks: stocks.clone(), ignore_unknown, ..Request::default() };
     let answer = store.answer(&request)?;
     let mut out = Out::new();
-    let result = write(&args, &answer, stocks.as_deref(), format, &mut out);
+    let result = write(&args, (&store, &answer), stocks.as_deref(), format, &mut out);
     out.finish(result)?;
     Ok(Exit::Done)
 }
@@ -60,6 +60,23 @@ fn selection(args: &ShowArgs, store: &Store, has_stocks: bool, quiet: bool) -> a
         }
         None => Ok(Selection { from: args.from, to: args.to, last: args.last, ..Selection::default() }),
     }
+}
+
+/// Whether one of these stocks has a row on any date.
+fn has_rows(store: &Store, stocks: &[String]) -> anyhow::Result<bool> {
+    let request = Request {
+        columns: Some(Vec::new()),
+        stocks: Some(stocks.to_vec()),
+        ignore_unknown: true,
+        ..Request::default()
+    };
+    let answer = store.answer(&request)?;
+    for batch in rows(&answer, stocks)? {
+        if batch?.num_rows() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The last so many of the dates asked for on which one of `stocks` has a row.
@@ -96,7 +113,7 @@ fn rows<'a>(
 
 fn write(
     args: &ShowArgs,
-    answer: &Answer,
+    (store, answer): (&Store, &Answer),
     stocks: Option<&[String]>,
     format: RowFormat,
     out: &mut Out,
@@ -114,8 +131,25 @@ fn write(
             [code] => format!("stock {code:?} has"),
             _ => "these stocks have".to_owned(),
         };
-        let when = args.date.map_or("these dates".to_owned(), |date| date.to_string());
-        bail!("{whose} no row on {when}; --stock alone shows the dates it has");
+        if has_rows(store, stocks)? {
+            let when = args.date.map_or("these dates".to_owned(), |date| date.to_string());
+            bail!("{whose} no row on {when}; --stock alone shows the dates it has");
+        }
+        let before = store.kept_versions()?.into_iter().rev().filter(|version| *version < store.version());
+        // One may be collected at this moment.
+        let mut with_rows = before.filter(|version| {
+            store.other_version(*version).is_ok_and(|other| has_rows(&other, stocks).unwrap_or(false))
+        });
+        let way_out = with_rows.next().map_or_else(
+            || {
+                format!(
+                    "no older one that is kept has any; `transect log {}` tells what each removed",
+                    output::path(store.path())
+                )
+            },
+            |version| format!("--version {version} shows those that were there"),
+        );
+        bail!("{whose} no row in version {}; {way_out}", store.version());
     }
     let mut writer = RowWriter::begin(format, answer.schema(), out)?;
     for batch in first.map(Ok).into_iter().chain(batches) {

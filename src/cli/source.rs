@@ -20,7 +20,7 @@ use crate::{AddSource, ChangeSource, Update};
 
 pub fn run(command: SourceCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
-        SourceCommand::Add(args) => add(*args, quiet),
+        SourceCommand::Add(args) => add(&args, quiet),
         SourceCommand::List(args) => list(&args, quiet),
         SourceCommand::Set(args) => set(*args, quiet),
         SourceCommand::Rename(args) => {
@@ -55,37 +55,42 @@ fn run_change(
     tell(command, store, &report, changing.running.json, quiet)
 }
 
-fn add(args: AddArgs, quiet: bool) -> anyhow::Result<Exit> {
+fn add(args: &AddArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut add = AddSource::new(&args.store, args.directories)
-            .options(options(&args.reading))
-            .prefix(args.prefix)
-            .join(args.join)
-            .allow(args.allowed.allow)
-            .dry_run(args.dry_run)
-            .wait(args.waiting.patience())
-            .access(args.io.of(&args.store, quiet))
-            .memory(args.memory)
-            .observer(&watch);
-        if let Some(name) = args.name {
-            add = add.source_name(name);
-        }
-        if let Some(most) = args.max_skipped {
-            add = add.max_skipped(most);
-        }
-        if let Some(versions) = args.keeping.keep {
-            add = add.keep(versions);
-        }
-        if let Some(age) = args.keeping.keep_for {
-            add = add.keep_for(age);
-        }
-        if let Some(count) = args.running.workers() {
-            add = add.workers(count);
-        }
-        add.run()?
+        configured(args, &watch, quiet).run()?
     };
     tell("source add", &args.store, &report, args.running.json, quiet)
+}
+
+/// The addition that was typed.
+pub fn configured<'a>(args: &AddArgs, watch: &'a Watch, quiet: bool) -> AddSource<'a> {
+    let mut add = AddSource::new(&args.store, &args.directories)
+        .options(options(&args.reading))
+        .prefix(&args.prefix)
+        .join(args.join)
+        .allow(args.allowed.allow.iter().copied())
+        .dry_run(args.dry_run)
+        .wait(args.waiting.patience())
+        .access(args.io.of(&args.store, quiet))
+        .memory(args.memory)
+        .observer(watch);
+    if let Some(name) = &args.name {
+        add = add.source_name(name);
+    }
+    if let Some(most) = args.max_skipped {
+        add = add.max_skipped(most);
+    }
+    if let Some(versions) = args.keeping.keep {
+        add = add.keep(versions);
+    }
+    if let Some(age) = args.keeping.keep_for {
+        add = add.keep_for(age);
+    }
+    if let Some(count) = args.running.workers() {
+        add = add.workers(count);
+    }
+    add
 }
 
 fn set(args: SetArgs, quiet: bool) -> anyhow::Result<Exit> {

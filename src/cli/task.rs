@@ -7,16 +7,19 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskCommand, UpdatePlanArgs};
+use super::append;
+use super::args::{CutArgs, FilesArgs, OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskCommand};
 use super::bar::Watch;
 use super::build;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Lines};
 use super::skips;
+use super::source;
 use super::stop::Stop;
 use super::transpose;
 use super::update;
+use crate::skipped::Skipped;
 use crate::{
     BuildReport, OutputPlanReport, OutputSplit, OutputTasks, PlanOf, TaskPlanReport, TaskReport, TaskSplit, Tasks,
     TransposeReport, UpdatePlanReport, UpdateReport, UpdateTasks,
@@ -28,22 +31,27 @@ const AGAIN: &str = "plan again";
 pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
         TaskCommand::Plan(args) => plan(*args, quiet),
-        TaskCommand::Update(args) => plan_update(&args, quiet),
-        TaskCommand::Gather(args) => {
-            one("task gather", &args.planned, ("part", args.part), quiet, |plan, watch| match PlanOf::at(plan)? {
-                PlanOf::Update => UpdateTasks::open(plan)?.observer(watch).gather(args.part),
-                _ => Tasks::open(plan)?.observer(watch).gather(args.part),
-            })
+        TaskCommand::Update(args) => {
+            let plan = |watch: &Watch| update::configured(&args.update, watch, quiet).plan_tasks(&split(&args.cut));
+            plan_change("task update", (&args.update.store, args.update.running.json), quiet, plan)
         }
+        TaskCommand::Add(args) => {
+            let plan = |watch: &Watch| source::configured(&args.add, watch, quiet).plan_tasks(&split(&args.cut));
+            plan_change("task add", (&args.add.store, args.add.running.json), quiet, plan)
+        }
+        TaskCommand::Append(args) => {
+            let plan = |watch: &Watch| append::configured(&args.append, watch, quiet).plan_tasks(&split(&args.cut));
+            plan_change("task append", (&args.append.store, args.append.running.json), quiet, plan)
+        }
+        TaskCommand::Gather(args) => one("task gather", &args.planned, ("part", args.part), quiet, |plan, watch| {
+            Tasks::open(plan)?.observer(watch).gather(args.part)
+        }),
         TaskCommand::Compare(args) => one("task compare", &args.planned, ("band", args.band), quiet, |plan, watch| {
             UpdateTasks::open(plan)?.observer(watch).compare(args.band)
         }),
-        TaskCommand::Seal(args) => {
-            one("task seal", &args.planned, ("band", args.band), quiet, |plan, watch| match PlanOf::at(plan)? {
-                PlanOf::Update => UpdateTasks::open(plan)?.observer(watch).seal(args.band),
-                _ => Tasks::open(plan)?.observer(watch).seal(args.band),
-            })
-        }
+        TaskCommand::Seal(args) => one("task seal", &args.planned, ("band", args.band), quiet, |plan, watch| {
+            with_files(Tasks::open(plan)?, &args.files)?.observer(watch).seal(args.band)
+        }),
         TaskCommand::Write(args) => one("task write", &args.planned, ("part", args.part), quiet, |plan, watch| {
             OutputTasks::open(plan)?.observer(watch).write(args.part)
         }),
@@ -74,7 +82,7 @@ pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
                 let watch = Watch::new(quiet)?;
                 UpdateTasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience()).commit()?
             };
-            tell_update("task commit", &args.planned, &report, quiet)
+            tell_update("task commit", &args.planned, report, quiet)
         }
         TaskCommand::Commit(args) => {
             let report = {
@@ -89,24 +97,27 @@ pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
 
 #[derive(Serialize)]
 struct PlanJson<'a> {
-    source: String,
+    folder: String,
     store: String,
     #[serde(flatten)]
     report: &'a TaskPlanReport,
 }
 
+fn split(cut: &CutArgs) -> TaskSplit {
+    TaskSplit { staging: cut.staging.clone(), parts: cut.parts.into(), bands: cut.bands.into() }
+}
+
 fn plan(args: PlanArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let split =
-            TaskSplit { staging: args.staging.clone(), parts: usize::from(args.parts), bands: usize::from(args.bands) };
+        let split = split(&args.cut);
         build::configured(&args.build, &watch).plan_tasks(&split)?
     };
-    let (source, store) = (output::path(&args.build.source), output::path(&args.build.store));
+    let (folder, store) = (output::path(&args.build.source), output::path(&args.build.store));
     let speaker = Speaker::new("task plan", &args.build.store);
     skips::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, &speaker, "--json lists all");
     if args.build.running.json {
-        let json = PlanJson { source, store, report: &report };
+        let json = PlanJson { folder, store, report: &report };
         skips::print_json_of("task plan", Exit::Done, &json, &speaker, &["skipped"])?;
     } else if !quiet {
         let mut lines = Lines::default();
@@ -160,12 +171,15 @@ fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
     let (plan, patience) = (&args.planned.plan, args.waiting.patience());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.parallel.map_or_else(cores, usize::from);
+    if args.files.out.is_some() {
+        with_files(Tasks::open(plan)?, &args.files)?;
+    }
     if is_of(&args.planned, PlanOf::Update)? {
         let report = {
             let watch = Watch::new(quiet)?;
             UpdateTasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
         };
-        return tell_update("task run", &args.planned, &report, quiet);
+        return tell_update("task run", &args.planned, report, quiet);
     }
     if is_of(&args.planned, PlanOf::Output)? {
         let report = {
@@ -176,9 +190,17 @@ fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
     }
     let report = {
         let watch = Watch::new(quiet)?;
-        Tasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
+        with_files(Tasks::open(plan)?, &args.files)?.observer(&watch).wait(patience).run(jobs)?
     };
     tell_whole("task run", &args.planned, Some(&report), quiet)
+}
+
+/// The tasks, which write files too where that is asked for.
+fn with_files<'a>(tasks: Tasks<'a>, files: &FilesArgs) -> crate::Result<Tasks<'a>> {
+    match &files.out {
+        Some(out) => tasks.output(out),
+        None => Ok(tasks),
+    }
 }
 
 /// Whether a plan is for this.
@@ -193,20 +215,23 @@ struct UpdatePlanJson<'a> {
     report: &'a UpdatePlanReport,
 }
 
-fn plan_update(args: &UpdatePlanArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let typed = &args.update;
+/// Plans a change of a store.
+fn plan_change(
+    command: &'static str,
+    (store, json): (&Path, bool),
+    quiet: bool,
+    plan: impl Fn(&Watch) -> crate::Result<UpdatePlanReport>,
+) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let split =
-            TaskSplit { staging: args.staging.clone(), parts: usize::from(args.parts), bands: usize::from(args.bands) };
-        update::configured(typed, &watch, quiet).plan_tasks(&split)?
+        plan(&watch)?
     };
-    let store = output::path(&typed.store);
-    let speaker = Speaker::new("task update", &typed.store);
+    let speaker = Speaker::new(command, store);
+    let store = output::path(store);
     skips::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, &speaker, "--json lists all");
-    if typed.running.json {
+    if json {
         let json = UpdatePlanJson { store, report: &report };
-        skips::print_json_of("task update", Exit::Done, &json, &speaker, &["skipped"])?;
+        skips::print_json_of(command, Exit::Done, &json, &speaker, &["skipped"])?;
     } else if !quiet {
         let mut lines = Lines::default();
         match &report.plan {
@@ -244,9 +269,14 @@ fn tell_assembled(planned: &Planned, report: &TaskReport, quiet: bool) -> anyhow
 }
 
 /// Tells of the store, once a source of it is up to date.
-fn tell_update(command: &'static str, planned: &Planned, report: &UpdateReport, quiet: bool) -> anyhow::Result<Exit> {
+fn tell_update(command: &'static str, planned: &Planned, report: UpdateReport, quiet: bool) -> anyhow::Result<Exit> {
     let tasks = UpdateTasks::open(&planned.plan)?;
-    update::tell(command, tasks.store(), report, planned.json, quiet)
+    let (report, speaker) = match tasks.appends() {
+        true => (append::usable(tasks.store(), report)?, Speaker::new(command, &planned.plan)),
+        // Tasks have no options of their own.
+        false => (report, Speaker::afterwards(tasks.store())),
+    };
+    update::tell_by(&speaker, (command, tasks.store()), &report, planned.json, quiet)
 }
 
 #[derive(Serialize)]
@@ -276,7 +306,7 @@ fn plan_output(args: &OutputPlanArgs, quiet: bool) -> anyhow::Result<Exit> {
             "write",
             format!("{}, {files} of version {}", output::counted(parts, "part", "parts"), report.version),
         );
-        lines.add_some("current", report.unchanged, |_| output::counted(report.unchanged, "file", "files"));
+        lines.add_some("current", report.unchanged_files, |_| output::counted(report.unchanged_files, "file", "files"));
         output::print(&lines.to_string())?;
     }
     Ok(Exit::Done)
@@ -299,7 +329,7 @@ fn tell_output(
     let tasks = OutputTasks::open(&planned.plan)?;
     let out = output::path(tasks.out());
     if planned.json {
-        let was_done = report.written + report.removed + report.taken_over == 0;
+        let was_done = report.written + report.removed_files + report.taken_over == 0;
         let output = transpose::Json { store: output::path(tasks.store()), out, report };
         let json = OutputJson { plan: output::path(&planned.plan), was_done, output };
         output::print_json(command, Exit::Done, &json)?;
@@ -316,6 +346,9 @@ struct WholeJson<'a> {
     /// Of a commit that was done before.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    /// Likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<&'a [Skipped]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
     #[serde(flatten)]
@@ -356,8 +389,9 @@ fn tell_whole(
     if planned.json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
         let now = report.filter(|report| !is_before(report));
-        let version = report.filter(|report| is_before(report)).map(|report| report.version);
-        let json = WholeJson { plan, was_done: now.is_none(), version, error, report: now };
+        let before = report.filter(|report| is_before(report));
+        let (version, skipped) = (before.map(|report| report.version), before.map(|report| &report.skipped[..]));
+        let json = WholeJson { plan, was_done: now.is_none(), version, skipped, error, report: now };
         skips::print_json_of(command, exit, &json, &speaker, &["skipped"])
             .with_context(|| output::untold(&store, live))?;
     } else if !quiet {

@@ -50,10 +50,7 @@ pub(super) fn open(command: &'static str, args: &TransposeArgs, quiet: bool) -> 
     if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
         return Err(super::usage(command, "--compression is for Parquet; other files are not compressed"));
     }
-    let store = args.at.open(&args.store, quiet)?;
-    // Before a column's name is looked for, for which texts are read.
-    store.check_texts(args.memory, 0)?;
-    Ok(store)
+    Ok(args.at.open(&args.store, quiet)?)
 }
 
 /// The transpose that was asked for.
@@ -169,8 +166,8 @@ pub(super) fn lines(out: &str, of: [&str; 2], report: &TransposeReport) -> Lines
     lines.add_some("taken over", report.taken_over, |count| {
         format!("{count} files that no ledger listed, and that are what transect writes")
     });
-    lines.add_some("removed", report.removed, |_| {
-        format!("{} of earlier runs", output::counted(report.removed, "file", "files"))
+    lines.add_some("removed", report.removed_files, |_| {
+        format!("{} of earlier runs", output::counted(report.removed_files, "file", "files"))
     });
     lines.add_some("left", report.left, |count| {
         format!("{count} files that are out of date, but that somebody has changed since transect wrote them")
@@ -199,10 +196,10 @@ fn nouns(by: Partition) -> [&'static str; 2] {
 
 fn files(report: &TransposeReport) -> String {
     let unchanged = |verb: [&str; 2]| {
-        let verb = if report.unchanged == 1 { verb[0] } else { verb[1] };
-        format!("{} {verb} current", output::counted(report.unchanged, "file", "files"))
+        let verb = if report.unchanged_files == 1 { verb[0] } else { verb[1] };
+        format!("{} {verb} current", output::counted(report.unchanged_files, "file", "files"))
     };
-    match (report.written, report.unchanged) {
+    match (report.written, report.unchanged_files) {
         (0, 0) => "none".to_owned(),
         (0, _) => format!("nothing to do: {}", unchanged(["is", "are"])),
         (written, 0) => format!("{} written", output::count(written)),

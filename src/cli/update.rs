@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::hint::visible;
 use crate::remedy::{Setting, Words};
 use crate::source::{CodeMap, OptionChanges};
 use crate::store::Newest;
@@ -104,13 +105,20 @@ pub fn tell(
 ) -> anyhow::Result<Exit> {
     // A source that was added is there, and cannot be added again with other options.
     let is_added = command == "source add" && report.published;
-    // And tasks have no options of their own.
-    let speaker = match is_added || is_task(command) {
-        true => Speaker::afterwards(store),
-        false => Speaker::new(command, store),
-    };
+    let speaker = if is_added { Speaker::afterwards(store) } else { Speaker::new(command, store) };
+    tell_by(&speaker, (command, store), report, json, quiet)
+}
+
+/// As [`tell`], with ways out in the words of `speaker`.
+pub fn tell_by(
+    speaker: &Speaker,
+    (command, store): (&'static str, &Path),
+    report: &UpdateReport,
+    json: bool,
+    quiet: bool,
+) -> anyhow::Result<Exit> {
     let store = output::path(store);
-    skips::say_skipped(&report.skipped, report.file_count(), &speaker, "--json lists all");
+    skips::say_skipped(&report.skipped, report.file_count(), speaker, "--json lists all");
     let stop = Stop::new(&report.guards, report.refused.as_deref());
     let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
@@ -120,10 +128,10 @@ pub fn tell(
     if json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
         let json = Json { store: store.clone(), error, report };
-        skips::print_json_of(command, exit, &json, &speaker, &["skipped"])
+        skips::print_json_of(command, exit, &json, speaker, &["skipped"])
             .with_context(|| output::untold(&store, Some(report.version)))?;
     } else if !quiet {
-        let lines = lines(&store, report, &speaker);
+        let lines = lines(&store, report, speaker);
         output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;
     }
     if let Some(stop) = stop {
@@ -207,7 +215,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         lines.add("note", note);
     }
     for near in &report.near {
-        lines.add("near", format!("{}{}: {}", near.word, of(&near.source), near.what));
+        lines.add("near", format!("{}{}: {}", near.guard, of(&near.source), near.what));
     }
     if let Some(newest) = &report.newest {
         add_newest(newest, stays, &mut lines);
@@ -281,7 +289,9 @@ fn shown(change: &RowChange) -> String {
     let words = [change.date.to_string(), change.code.clone()].into_iter().chain(change.key.iter().cloned());
     let key = words.collect::<Vec<String>>().join(" ");
     match (&change.column, &change.before, &change.now) {
-        (Some(column), Some(before), Some(now)) => format!("{key} {column}: {before} -> {now}"),
+        (Some(column), Some(before), Some(now)) => {
+            format!("{key} {column}: {} -> {}", visible(before), visible(now))
+        }
         _ => format!("{key} {}", change.change),
     }
 }

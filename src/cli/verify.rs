@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::hint::quoted;
 use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
 use crate::workers::{LEAST_MEMORY, Workers};
@@ -78,6 +79,9 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
             lines.add("output", format!("{}: {}", output::path(out), output_line(verified.output.as_ref())));
         }
         lines.add("time", output::seconds(verified.seconds));
+        for note in verified.source.iter().flat_map(|source| &source.notes) {
+            lines.add("note", note);
+        }
         output::print(&lines.to_string())?;
     }
     Ok(exit)
@@ -145,6 +149,10 @@ pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out:
     }
     if let (Some(path), Some(report)) = (out, &verified.output) {
         output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences, all);
+        if report.not_as_written > 0 {
+            let [store, out] = [store, path].map(|path| quoted(&output::path(path)));
+            output::say(format_args!("  `transect transpose {store} {out} --check-content` writes such files again"));
+        }
     }
 }
 
@@ -216,7 +224,18 @@ fn source_line(report: Option<&SourceReport>) -> String {
     ];
     let mut line = counts.join(", ");
     line.push_str("; ");
+    let left_out = [
+        (report.merged_rows, output::merged(report.merged_rows)),
+        (report.dropped_rows, output::dateless(report.dropped_rows)),
+    ];
+    let left_out: Vec<String> = left_out.into_iter().filter(|(count, _)| *count > 0).map(|(_, rows)| rows).collect();
+    if !left_out.is_empty() {
+        line.push_str(&format!("left out {}; ", left_out.join(" and ")));
+    }
     match report.difference_count {
+        0 if report.is_complete() && !left_out.is_empty() => {
+            line.push_str("every other row is in the store as it is here");
+        }
         0 if report.is_complete() => line.push_str("every row is in the store as it is here"),
         0 => line.push_str("what was compared is the same"),
         count => line.push_str(&format!("{}, named on stderr", output::counted(count, "difference", "differences"))),

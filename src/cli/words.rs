@@ -2,13 +2,14 @@
 
 use std::fmt::Display;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::hint::nearest;
 use crate::{Assignment, Date, Guard, list};
 use anyhow::{anyhow, bail};
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Codes or dates that were named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,16 @@ pub enum Listed<T> {
     Here(Vec<T>),
     /// In a file.
     File(PathBuf),
+}
+
+/// That a file has no list that can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct NoList {
+    /// What is wrong, and the way out.
+    what: String,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// The most names that a list may have, and the most bytes.
@@ -50,7 +61,10 @@ where
     pub fn read(&self, option: &str, noun: &str) -> anyhow::Result<Vec<T>> {
         match self {
             Listed::Here(names) => Ok(names.clone()),
-            Listed::File(path) => lines_of(path, noun).map_err(|why| anyhow!("{option} @{}: {why:#}", path.display())),
+            Listed::File(path) => lines_of(path, noun).map_err(|why| {
+                let what = format!("{option} @{}: {why:#}", path.display());
+                NoList { what, path: path.clone() }.into()
+            }),
         }
     }
 }
@@ -172,12 +186,27 @@ pub fn guard() -> impl TypedValueParser<Value = Guard> {
 #[error("{0}")]
 struct WordError(String);
 
+/// A whole number of these.
+pub fn number<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match (range.start(), range.end()) {
+            (0, &u64::MAX) => "it is no whole number".to_owned(),
+            (least, most) => format!("it is no whole number from {least} to {most}"),
+        })
+    }
+}
+
 /// A number from 1 to the 32 bits that a store counts in.
-pub fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
-where
-    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
-{
-    RangedU64ValueParser::new().range(1..=u32::MAX.into())
+pub fn at_least_one<T: TryFrom<u64>>() -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    number(1..=u32::MAX.into())
+}
+
+/// Any number, such as that of a version.
+pub fn any<T: TryFrom<u64>>() -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    number(0..=u64::MAX)
 }
 
 #[cfg(test)]

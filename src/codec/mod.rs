@@ -8,4 +8,4 @@ mod stored;
 pub(crate) use bits::copy_bits;
 pub(crate) use dictionary::{Dictionary, DictionaryBuilder};
 pub(crate) use narrow::{Lane, Values, fixed_bytes, widened};
-pub(crate) use stored::{Slot, natural_stored, stored_type};
+pub(crate) use stored::{Slot, by_width, natural_stored, stored_type};

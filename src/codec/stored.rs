@@ -54,6 +54,37 @@ pub(crate) fn stored_type(logical: &DataType, stored: Stored) -> Option<DataType
     }
 }
 
+/// What is done at the width of a stored type: with bits, or with the unsigned integer that each value, or code, is as wide
+/// as.
+macro_rules! by_width {
+    ($stored:expr, bits => $with_bits:expr, $width:ident => $with_width:expr $(,)?) => {
+        match $stored {
+            $crate::format::Stored::Bits => $with_bits,
+            $crate::format::Stored::Bytes1 => {
+                type $width = u8;
+                $with_width
+            }
+            $crate::format::Stored::Bytes2 => {
+                type $width = u16;
+                $with_width
+            }
+            $crate::format::Stored::Bytes4 | $crate::format::Stored::Codes => {
+                type $width = u32;
+                $with_width
+            }
+            $crate::format::Stored::Bytes8 => {
+                type $width = u64;
+                $with_width
+            }
+            $crate::format::Stored::Bytes16 => {
+                type $width = u128;
+                $with_width
+            }
+        }
+    };
+}
+pub(crate) use by_width;
+
 /// An unsigned integer as wide as a stored type; what the bits mean does not matter to a copy.
 pub(crate) trait Slot: Pod {
     /// The low bits of a widened integer.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use arrow_buffer::BooleanBuffer;
 
-use super::rows::{Origin, Run};
+use super::rows::{Origin, Place, Run};
 
 /// The appended rows of one section, row by row.
 #[derive(Debug, Default)]
@@ -108,14 +108,14 @@ pub(crate) struct Alignment {
     pub(crate) runs: Vec<Run>,
     /// Rows in both.
     pub(crate) pairs: Vec<Pair>,
-    /// Rows that are new: block and row.
-    pub(crate) added: Vec<(usize, usize)>,
+    /// Rows of blocks that are new.
+    pub(crate) added: Vec<Run>,
     /// Rows of the section before that are gone.
     pub(crate) removed: Vec<usize>,
     /// Appended rows of the section before that stay, although they were not read again.
     pub(crate) stayed: Vec<usize>,
-    /// Rows that were read and may not be in the new section: block and row.
-    pub(crate) left_out: Vec<(usize, usize)>,
+    /// Rows of blocks that may not be in the new section.
+    pub(crate) left_out: Vec<Run>,
     /// Those of `removed` that may not be in the new section, whatever was read.
     pub(crate) parted: Vec<usize>,
 }
@@ -131,41 +131,43 @@ pub(crate) struct Pair {
 
 impl Alignment {
     /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in the order of
-    /// its rows, and `marks` says which of its rows were appended; `rows` gives stock, block and row of what was read
-    /// again, in key order, stocks being among `reread`; `ranks` is the place of each stock in code order. `compare`
-    /// says how the further key columns of a row of the section before stand to those of the n-th of `rows`, both of
-    /// one stock.
+    /// its rows, and `marks` says which of its rows were appended; `read` are the rows of blocks that were read again, in
+    /// key order, with the stock of each, which is among `reread`; `ranks` is the place of each stock in code order.
+    /// `compare` says how the further key columns of a row of the section before stand to those of the n-th that was
+    /// read, both of one stock.
     pub(crate) fn new(
         reread: &[Reread],
         stocks: &[u32],
         marks: &Marks,
-        rows: &[(u32, usize, usize)],
+        (read, stocks_read): (&[Run], &[u32]),
         ranks: &[u32],
         compare: impl Fn(usize, usize) -> Ordering,
     ) -> Alignment {
         let mut alignment = Alignment::default();
         let (mut kept, mut search, mut n) = (0, 0, 0);
+        let mut place = Place::first(read);
         let mut left = reread;
         loop {
             if marks.is_none() {
                 // Mostly a row that was read again follows on one that was, and both sections have all of them.
-                while let Some(&(_, block, row)) = rows.get(n) {
-                    let both = stocks[search..].iter().zip(&rows[n..]).enumerate();
-                    let is_next = |&(at, (stock, (other, of, place))): &(usize, (&u32, &(u32, usize, usize)))| {
-                        (stock, *of, *place) == (other, block, row + at) && compare(search + at, n + at).is_eq()
+                while let Some(Run { origin, rows }) = place.next() {
+                    let both = stocks[search..].iter().zip(&stocks_read[n..n + rows.len()]).enumerate();
+                    let is_in_both = |&(at, (stock, other)): &(usize, (&u32, &u32))| {
+                        stock == other && compare(search + at, n + at).is_eq()
                     };
-                    let len = both.take_while(is_next).count();
+                    let len = both.take_while(is_in_both).count();
                     if len == 0 {
                         break;
                     }
                     alignment.take(Origin::Before, kept..search);
-                    alignment.pair(search, block, row, len);
-                    alignment.take(Origin::Block(block), row..row + len);
+                    alignment.pair(search, origin, rows.start, len);
+                    alignment.take(origin, rows.start..rows.start + len);
+                    place.pass(len);
                     (search, n) = (search + len, n + len);
                     kept = search;
                 }
                 // Of the last stock further rows may be left.
-                if let Some(&(stock, ..)) = n.checked_sub(1).and_then(|n| rows.get(n)) {
+                if let Some(&stock) = n.checked_sub(1).and_then(|n| stocks_read.get(n)) {
                     let rank = ranks.get(stock as usize).copied().unwrap_or_default();
                     left = &left[gallop(left, |reread| reread.rank < rank)..];
                 }
@@ -175,15 +177,17 @@ impl Alignment {
             search += gallop(&stocks[search..], |&stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
             let end = search + stocks[search..].iter().take_while(|&&other| other == stock).count();
             loop {
-                let (is_before, read) = (search < end, rows.get(n).filter(|(other, ..)| *other == stock));
-                let order = match (is_before, read) {
-                    (false, None) => break,
-                    (true, None) => Ordering::Less,
-                    (false, Some(_)) => Ordering::Greater,
-                    (true, Some(_)) => compare(search, n),
+                let (is_before, is_read) = (search < end, stocks_read.get(n) == Some(&stock));
+                let order = match (is_before, is_read) {
+                    (false, false) => break,
+                    (true, false) => Ordering::Less,
+                    (false, true) => Ordering::Greater,
+                    (true, true) => compare(search, n),
                 };
                 let is_before = order.is_le();
-                let row = read.filter(|_| order.is_ge()).map(|&(_, block, row)| (block, row));
+                let row = place.next().filter(|_| order.is_ge());
+                let row = row.map(|Run { origin, rows }| Run { origin, rows: rows.start..rows.start + 1 });
+                place.pass(usize::from(row.is_some()));
                 n += usize::from(row.is_some());
                 let appended = if is_before { marks.of_row(search) } else { marks.replaced };
                 if rule.stands(row.is_some(), is_before, appended) {
@@ -195,13 +199,13 @@ impl Alignment {
                 }
                 alignment.take(Origin::Before, kept..search);
                 kept = search + usize::from(is_before);
-                match row {
-                    Some((block, row)) if is_before => alignment.pair(search, block, row, 1),
-                    Some(row) => alignment.added.push(row),
+                match &row {
+                    Some(Run { origin, rows }) if is_before => alignment.pair(search, *origin, rows.start, 1),
+                    Some(Run { origin, rows }) => Run::push(&mut alignment.added, *origin, rows.clone()),
                     None => alignment.removed.push(search),
                 }
-                if let Some((block, row)) = row {
-                    alignment.take(Origin::Block(block), row..row + 1);
+                if let Some(Run { origin, rows }) = row {
+                    alignment.take(origin, rows);
                 }
                 search = kept;
             }
@@ -212,11 +216,7 @@ impl Alignment {
 
     /// How a section follows from nothing but these rows of blocks, in key order.
     pub(crate) fn of_new(runs: Vec<Run>) -> Alignment {
-        let added = |run: &Run| {
-            let Origin::Block(block) = run.origin else { return None };
-            Some(run.rows.clone().map(move |row| (block, row)))
-        };
-        Alignment { added: runs.iter().filter_map(added).flatten().collect(), runs, ..Alignment::default() }
+        Alignment { added: runs.clone(), runs, ..Alignment::default() }
     }
 
     /// The same without the rows of the new section that may not be in it: `may_be` has one bit for each of them.
@@ -225,31 +225,34 @@ impl Alignment {
             return self;
         }
         let mut only = Alignment::default();
-        let (mut parted, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        let mut parted = BTreeSet::new();
         let mut n = 0;
         for Run { origin, rows } in self.runs {
             for row in rows {
                 match (may_be.value(n), origin) {
                     (true, _) => only.take(origin, row..row + 1),
                     (false, Origin::Before) => _ = parted.insert(row),
-                    (false, Origin::Block(block)) => _ = left_out.insert((block, row)),
+                    (false, Origin::Block(_)) => Run::push(&mut only.left_out, origin, row..row + 1),
                 }
                 n += 1;
             }
         }
+        let left_out: BTreeSet<(Origin, usize)> = each_row(&only.left_out).collect();
         for Pair { before, block, row, len } in self.pairs {
             for n in 0..len {
-                match left_out.contains(&(block, row + n)) {
+                let origin = Origin::Block(block);
+                match left_out.contains(&(origin, row + n)) {
                     true => _ = parted.insert(before + n),
-                    false => only.pair(before + n, block, row + n, 1),
+                    false => only.pair(before + n, origin, row + n, 1),
                 }
             }
         }
-        only.added = self.added.into_iter().filter(|row| !left_out.contains(row)).collect();
+        let added = each_row(&self.added).filter(|row| !left_out.contains(row));
+        added.for_each(|(origin, row)| Run::push(&mut only.added, origin, row..row + 1));
         only.stayed = self.stayed.into_iter().filter(|row| !parted.contains(row)).collect();
         only.removed = [self.removed, parted.iter().copied().collect()].concat();
         only.removed.sort_unstable();
-        (only.left_out, only.parted) = (left_out.into_iter().collect(), parted.into_iter().collect());
+        only.parted = parted.into_iter().collect();
         only
     }
 
@@ -259,14 +262,11 @@ impl Alignment {
     }
 
     fn take(&mut self, origin: Origin, rows: Range<usize>) {
-        match self.runs.last_mut() {
-            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
-            _ if rows.is_empty() => {}
-            _ => self.runs.push(Run { origin, rows }),
-        }
+        Run::push(&mut self.runs, origin, rows);
     }
 
-    fn pair(&mut self, before: usize, block: usize, row: usize, len: usize) {
+    fn pair(&mut self, before: usize, origin: Origin, row: usize, len: usize) {
+        let Origin::Block(block) = origin else { return };
         match self.pairs.last_mut() {
             Some(last) if last.block == block && last.before + last.len == before && last.row + last.len == row => {
                 last.len += len;
@@ -274,6 +274,11 @@ impl Alignment {
             _ => self.pairs.push(Pair { before, block, row, len }),
         }
     }
+}
+
+/// Each row of `runs` with its origin.
+fn each_row(runs: &[Run]) -> impl Iterator<Item = (Origin, usize)> {
+    runs.iter().flat_map(|Run { origin, rows }| rows.clone().map(|row| (*origin, row)))
 }
 
 /// How many of `sorted` come first for which `is_less` holds; it holds for none after one for which it does not. Costs
@@ -331,8 +336,11 @@ mod tests {
             let per_block = read.len().div_ceil(blocks).max(1);
             let rows: Vec<(u32, usize, usize)> =
                 read.iter().enumerate().map(|(n, &place)| (stock_of(place), n / per_block, 7 + n % per_block)).collect();
+            let mut runs = Vec::new();
+            rows.iter().for_each(|&(_, block, row)| Run::push(&mut runs, Origin::Block(block), row..row + 1));
+            let stocks_read: Vec<u32> = rows.iter().map(|&(stock, ..)| stock).collect();
             let compare = |row: usize, n: usize| before[row].cmp(&read[n]);
-            let found = Alignment::new(&reread, &stocks, &marks, &rows, &ranks, compare);
+            let found = Alignment::new(&reread, &stocks, &marks, (&runs, &stocks_read), &ranks, compare);
 
             // By place, where each row of the new section lies.
             let mut model: BTreeMap<u32, (Origin, usize)> =
@@ -358,32 +366,32 @@ mod tests {
                     Ok(_) if appended[place as usize] >= since => continue,
                     Err(_) if replaced >= since => continue,
                     Ok(before) => pairs.push((before, block, row)),
-                    Err(_) => added.push((block, row)),
+                    Err(_) => added.push((Origin::Block(block), row)),
                 }
                 model.insert(place, (Origin::Block(block), row));
             }
-            let each_row = |run: &Run| { let origin = run.origin; run.rows.clone().map(move |row| (origin, row)) };
-            prop_assert_eq!(found.runs.iter().flat_map(each_row).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
+            prop_assert_eq!(each_row(&found.runs).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
             let each = |pair: &Pair| { let p = *pair; (0..p.len).map(move |n| (p.before + n, p.block, p.row + n)) };
             prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs.clone());
-            prop_assert_eq!(&found.added, &added);
+            prop_assert_eq!(each_row(&found.added).collect::<Vec<_>>(), added.clone());
             prop_assert_eq!(&found.removed, &removed);
             prop_assert_eq!(&found.stayed, &stayed);
             prop_assert!(found.runs.iter().all(|run| !run.rows.is_empty()));
 
             // What may not be in the section is as if it had never been read, and is gone if it was there.
-            let all: Vec<(Origin, usize)> = found.runs.iter().flat_map(each_row).collect();
+            let all: Vec<(Origin, usize)> = each_row(&found.runs).collect();
             let count = all.len();
             let bits: BooleanBuffer = may_be.iter().copied().cycle().take(count).collect();
             let out: BTreeSet<(Origin, usize)> = (0..count).filter(|n| !bits.value(*n)).map(|n| all[n]).collect();
-            let is_out = |block: usize, row: usize| out.contains(&(Origin::Block(block), row));
+            let is_out = |origin: Origin, row: usize| out.contains(&(origin, row));
             let only = found.only(&bits);
             let left: Vec<(Origin, usize)> = all.into_iter().filter(|row| !out.contains(row)).collect();
-            prop_assert_eq!(only.runs.iter().flat_map(each_row).collect::<Vec<_>>(), left);
-            let (gone, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|&(_, block, row)| is_out(block, row));
+            prop_assert_eq!(each_row(&only.runs).collect::<Vec<_>>(), left);
+            let (gone, pairs): (Vec<_>, Vec<_>) =
+                pairs.into_iter().partition(|&(_, block, row)| is_out(Origin::Block(block), row));
             prop_assert_eq!(only.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
-            added.retain(|&(block, row)| !is_out(block, row));
-            prop_assert_eq!(&only.added, &added);
+            added.retain(|&(origin, row)| !is_out(origin, row));
+            prop_assert_eq!(each_row(&only.added).collect::<Vec<_>>(), added);
             let mut parted: Vec<usize> = gone.into_iter().map(|(before, ..)| before).collect();
             parted.extend(out.iter().filter(|(origin, _)| *origin == Origin::Before).map(|(_, row)| *row));
             parted.sort_unstable();
@@ -393,11 +401,9 @@ mod tests {
             prop_assert_eq!(&only.removed, &removed);
             stayed.retain(|row| !parted.contains(row));
             prop_assert_eq!(&only.stayed, &stayed);
-            let read: Vec<(usize, usize)> = out.iter().filter_map(|(origin, row)| match origin {
-                Origin::Block(block) => Some((*block, *row)),
-                Origin::Before => None,
-            }).collect();
-            prop_assert_eq!(&only.left_out, &read);
+            let read: Vec<(Origin, usize)> =
+                out.iter().copied().filter(|(origin, _)| *origin != Origin::Before).collect();
+            prop_assert_eq!(each_row(&only.left_out).collect::<Vec<_>>(), read);
         }
     }
 }

@@ -9,5 +9,5 @@ mod values;
 pub(crate) use align::{Alignment, Marks, Pair, Reread, Rule, Unread, Wanted};
 pub(crate) use groups::groups;
 pub(crate) use order::KeyOrder;
-pub(crate) use rows::{ColumnRows, Origin, Run, within};
-pub(crate) use values::for_each_difference;
+pub(crate) use rows::{ColumnRows, Origin, Place, Run, within, without};
+pub(crate) use values::{Turned, for_each_difference};

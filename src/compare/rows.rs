@@ -23,6 +23,64 @@ pub(crate) enum Origin {
     Before,
 }
 
+impl Run {
+    /// Adds rows of an origin after those of `runs`, of which the last goes on where they follow on it.
+    pub(crate) fn push(runs: &mut Vec<Run>, origin: Origin, rows: Range<usize>) {
+        match runs.last_mut() {
+            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
+            _ if rows.is_empty() => {}
+            _ => runs.push(Run { origin, rows }),
+        }
+    }
+}
+
+/// A place among the rows of runs.
+pub(crate) struct Place<'r> {
+    runs: &'r [Run],
+    /// Rows of the first of them that were passed.
+    passed: usize,
+}
+
+impl<'r> Place<'r> {
+    /// Before all rows.
+    pub(crate) fn first(runs: &'r [Run]) -> Place<'r> {
+        Place { runs, passed: 0 }
+    }
+
+    /// The rows of one origin that come next.
+    pub(crate) fn next(&self) -> Option<Run> {
+        let Run { origin, rows } = self.runs.first()?;
+        Some(Run { origin: *origin, rows: rows.start + self.passed..rows.end })
+    }
+
+    /// Passes so many rows.
+    pub(crate) fn pass(&mut self, count: usize) {
+        self.passed += count;
+        while let Some((first, others)) = self.runs.split_first()
+            && self.passed >= first.rows.len()
+        {
+            self.passed -= first.rows.len();
+            self.runs = others;
+        }
+    }
+}
+
+/// The rows of `all` that are not among `some` of them, both in one order.
+pub(crate) fn without(all: &[Run], some: &[Run]) -> Vec<Run> {
+    let mut left = Vec::new();
+    let mut some = Place::first(some);
+    for Run { origin, rows } in all {
+        let mut start = rows.start;
+        while let Some(next) = some.next().filter(|next| next.origin == *origin && rows.contains(&next.rows.start)) {
+            Run::push(&mut left, *origin, start..next.rows.start);
+            start = next.rows.end.min(rows.end);
+            some.pass(start - next.rows.start);
+        }
+        Run::push(&mut left, *origin, start..rows.end);
+    }
+    left
+}
+
 /// The part of `runs` with these rows, counted from the first run's first.
 pub(crate) fn within(runs: &[Run], rows: Range<usize>) -> Vec<Run> {
     let mut start = 0;

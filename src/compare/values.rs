@@ -2,21 +2,36 @@
 
 use arrow_buffer::bit_chunk_iterator::BitChunks;
 use arrow_buffer::bit_util::get_bit;
+use arrow_schema::DataType;
 use bytemuck::Pod;
 
 use super::align::Pair;
 use super::rows::ColumnRows;
+use crate::codec::by_width;
 use crate::format::Stored;
 
+/// What a value that differs has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// And was one of numbers among which NaN may be, but none, or not.
+    Null {
+        of_number: bool,
+    },
+    /// And was none.
+    Nan,
+    Another,
+}
+
 /// Calls `differs` for each row whose value is not the same in both, with its place, counted over all `pairs`, its row in
-/// the section before, and whether it has a value now. `block` gives the column of a block.
+/// the section before, and what it has become. `block` gives the column of a block, which is of this type.
 pub(crate) fn for_each_difference<'a>(
     before: Option<ColumnRows<'a>>,
     block: impl Fn(usize) -> Option<ColumnRows<'a>>,
     pairs: &[Pair],
-    signed: bool,
-    mut differs: impl FnMut(usize, usize, bool),
+    logical: &DataType,
+    mut differs: impl FnMut(usize, usize, Turned),
 ) {
+    let (signed, is_nan) = (logical.is_signed_integer(), |of, row| logical.is_floating() && is_nan(of, row));
     let mut at = 0;
     for pairs in pairs.chunk_by(|a, b| a.block == b.block) {
         let now = block(pairs[0].block);
@@ -27,7 +42,14 @@ pub(crate) fn for_each_difference<'a>(
         for pair in pairs {
             for n in 0..pair.len {
                 if !equal(before, pair.before + n, now, pair.row + n, signed) {
-                    differs(at + n, pair.before + n, now.is_some_and(|now| now.is_valid(pair.row + n)));
+                    let (row, row_before) = (pair.row + n, pair.before + n);
+                    let had_number = || before.is_some_and(|of| of.is_valid(row_before) && !is_nan(of, row_before));
+                    let turned = match now.filter(|now| now.is_valid(row)) {
+                        None => Turned::Null { of_number: logical.is_floating() && had_number() },
+                        Some(now) if is_nan(now, row) && had_number() => Turned::Nan,
+                        Some(_) => Turned::Another,
+                    };
+                    differs(at + n, row_before, turned);
                 }
             }
             at += pair.len;
@@ -47,17 +69,14 @@ fn surely_equal(before: Option<ColumnRows>, now: Option<ColumnRows>, pairs: &[Pa
         _ => false,
     };
     same_validity
-        && match (before.stored, now.stored) {
-            // Codes of a block are its own.
-            (Stored::Codes, _) | (_, Stored::Codes) => false,
-            (Stored::Bits, Stored::Bits) => same_bits(before.values, now.values, pairs),
-            (Stored::Bytes1, Stored::Bytes1) => same_values::<u8>(before.values, now.values, pairs),
-            (Stored::Bytes2, Stored::Bytes2) => same_values::<u16>(before.values, now.values, pairs),
-            (Stored::Bytes4, Stored::Bytes4) => same_values::<u32>(before.values, now.values, pairs),
-            (Stored::Bytes8, Stored::Bytes8) => same_values::<u64>(before.values, now.values, pairs),
-            (Stored::Bytes16, Stored::Bytes16) => same_values::<u128>(before.values, now.values, pairs),
-            _ => false,
-        }
+        // Codes of a block are its own.
+        && before.stored == now.stored
+        && before.stored != Stored::Codes
+        && by_width!(
+            before.stored,
+            bits => same_bits(before.values, now.values, pairs),
+            Width => same_values::<Width>(before.values, now.values, pairs),
+        )
 }
 
 fn same_bits(a: &[u8], b: &[u8], pairs: &[Pair]) -> bool {
@@ -83,6 +102,15 @@ fn same_values<T: Pod + Eq>(a: &[u8], b: &[u8], pairs: &[Pair]) -> bool {
 /// The bytes of a value of this width.
 fn value<const WIDTH: usize>(column: ColumnRows<'_>, row: usize) -> Option<&[u8; WIDTH]> {
     column.values.get(row * WIDTH..)?.first_chunk()
+}
+
+/// Whether a row of a column of floats is NaN.
+fn is_nan(column: ColumnRows, row: usize) -> bool {
+    match column.stored {
+        Stored::Bytes4 => value(column, row).is_some_and(|bytes| f32::from_le_bytes(*bytes).is_nan()),
+        Stored::Bytes8 => value(column, row).is_some_and(|bytes| f64::from_le_bytes(*bytes).is_nan()),
+        _ => false,
+    }
 }
 
 fn equal(before: Option<ColumnRows>, row: usize, now: Option<ColumnRows>, new_row: usize, signed: bool) -> bool {

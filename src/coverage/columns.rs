@@ -1,5 +1,7 @@
 //! The columns, put together from what was seen of them by month and by year.
 
+use std::ops::Range;
+
 use super::facts::ColumnCoverage;
 use super::numbers::is_number;
 use super::pass::Seen;
@@ -7,14 +9,13 @@ use super::years::Years;
 use crate::error::Result;
 use crate::store::Store;
 
-/// All columns in panel order.
-pub(super) fn columns(store: &Store, seen: Vec<Seen>, years: Years) -> Result<Vec<ColumnCoverage>> {
-    let panel = store.schema()?;
-    let owners = store.column_sources()?;
-    let of_numbers = panel.columns.iter().filter(|column| is_number(&column.data_type)).count();
+/// The panel's columns that `walk` names.
+pub(super) fn columns(store: &Store, walk: Range<usize>, seen: Vec<Seen>, years: Years) -> Result<Vec<ColumnCoverage>> {
+    let of_walk = &store.schema()?.columns[walk.clone()];
+    let owners = &store.column_sources()?[walk];
+    let of_numbers = of_walk.iter().filter(|column| is_number(&column.data_type)).count();
     let mut years = years.finish(of_numbers).into_iter();
-    let mut columns: Vec<ColumnCoverage> = panel
-        .columns
+    let mut columns: Vec<ColumnCoverage> = of_walk
         .iter()
         .zip(owners)
         .map(|(column, source)| ColumnCoverage {

@@ -12,6 +12,9 @@ const AROUND: usize = 21;
 /// By how much of all stocks of the date the share of absent ones has to be larger to be unusual.
 const UNUSUAL: f64 = 0.05;
 
+/// How many times as far as chance makes their count vary, which is the root of it: of few stocks, one is many percent.
+const CHANCE: f64 = 3.0;
+
 /// A stock's whole time; dates are places among those of the store.
 #[derive(Clone, Default)]
 struct Life {
@@ -84,20 +87,21 @@ pub(super) fn lives(store: &Store, months: &[Month], seen: &[Seen]) -> Result<(V
 /// Says how many stocks each date lacks, and where that is unusual.
 fn note_absent(dates: &mut [DateCoverage]) {
     let mut living = 0;
-    let shares: Vec<f64> = dates
+    let (livings, shares): (Vec<f64>, Vec<f64>) = dates
         .iter_mut()
         .map(|date| {
             living += date.first;
             date.absent = living.saturating_sub(date.stocks);
-            let share = f64::from(date.absent) / f64::from(living.max(1));
+            let all = f64::from(living.max(1));
             living -= date.last;
-            share
+            (all, f64::from(date.absent) / all)
         })
-        .collect();
+        .unzip();
     for (at, date) in dates.iter_mut().enumerate() {
         let mut around = shares[at.saturating_sub(AROUND / 2)..(at + AROUND / 2 + 1).min(shares.len())].to_vec();
         let middle = around.len() / 2;
         let (_, median, _) = around.select_nth_unstable_by(middle, f64::total_cmp);
-        date.unusual = shares[at] - *median >= UNUSUAL;
+        let chance = CHANCE * (*median * livings[at] + 1.0).sqrt();
+        date.unusual = shares[at] - *median >= UNUSUAL.max(chance / livings[at]);
     }
 }

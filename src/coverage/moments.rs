@@ -4,7 +4,7 @@ use super::facts::{Jump, JumpKind};
 use super::tally::Counts;
 use crate::key::Date;
 
-/// Dates with so many rows and values are judged by themselves: chance moves them little.
+/// Dates on which so many stocks have a row, and a value, are judged by themselves: chance moves them little.
 const MANY: u64 = 20;
 
 /// Fewer say nothing about a date. From these to [`MANY`], a jump must also be [`FAR`] beyond what is usual of the column.
@@ -23,7 +23,11 @@ const FACTOR: f64 = 10.0;
 const SHARE: f64 = 0.5;
 
 /// Jumps of a column that are kept.
-const KEPT_JUMPS: usize = 100;
+pub(super) const KEPT_JUMPS: usize = 100;
+
+/// Bytes that a column takes for a date, at most: of few rows, or one on which it jumps twice.
+pub(super) const MOMENT_LEN: usize =
+    if size_of::<Moment>() > 2 * size_of::<Jump>() { size_of::<Moment>() } else { 2 * size_of::<Jump>() };
 
 /// A column on one date.
 #[derive(Debug, Clone, Copy)]
@@ -43,14 +47,14 @@ type Move = (Moment, Moment);
 /// A column on neighbouring dates, and where it jumps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Moments {
-    /// Among the dates that can be judged by their rows.
+    /// Among the dates that can be judged by their stocks.
     ends: Ends,
     /// Among those that can be judged by their values, too.
     value_ends: Ends,
     /// How many jumps there are between these, and the newest of them.
     jump_count: u64,
     jumps: Vec<Jump>,
-    /// The dates that have few rows.
+    /// The dates that have few stocks.
     few: Vec<Moment>,
 }
 
@@ -65,15 +69,19 @@ struct Least {
 const LEAST: Least = Least { missing: SHARE, zeros: SHARE, factor: FACTOR };
 
 impl Moments {
-    /// Goes on to `date`, which is later than all before.
-    pub(super) fn push(&mut self, date: Date, counts: &Counts, median: Option<f64>) {
-        if counts.rows < FEW {
+    /// Goes on to `date`, which is later than all before, and on which so many stocks have a row. Rows are no measure:
+    /// three stocks have a thousand, of minutes.
+    pub(super) fn push(&mut self, date: Date, stocks: u32, counts: &Counts, median: Option<f64>) {
+        let stocks = u64::from(stocks);
+        if stocks < FEW {
             return;
         }
-        let is_few = counts.rows < MANY;
+        let is_few = stocks < MANY;
         let share = |part: u64, of: u64| part as f64 / of as f64;
         let missing = share(counts.rows - counts.values, counts.rows);
-        let has_values = counts.values >= if is_few { FEW } else { MANY };
+        // As many stocks have values as there are values to one row of each.
+        let with_values = u128::from(counts.values) * u128::from(stocks) / u128::from(counts.rows);
+        let has_values = with_values >= u128::from(if is_few { FEW } else { MANY });
         let values = has_values.then(|| (share(counts.zeros, counts.values), median));
         let next = Moment { date, missing, values };
         if is_few {
@@ -112,7 +120,7 @@ impl Moments {
     }
 }
 
-/// The jumps between neighbours of `dates`, which have few rows.
+/// The jumps between neighbours of `dates`, which have few stocks.
 fn among_few(dates: &[Moment]) -> Vec<Jump> {
     let with_values: Vec<Moment> = dates.iter().copied().filter(|date| date.values.is_some()).collect();
     let (all, valued) = (neighbours(dates), neighbours(&with_values));
@@ -165,4 +173,15 @@ fn moved((before, after): Move, least: Least) -> Option<Jump> {
     let (median, median_after) = (median?, median_after?);
     let has_moved = median_after >= least.factor * median || median >= least.factor * median_after;
     has_moved.then(|| jump(JumpKind::Scale, median, median_after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_twentieth_of_all_moves_is_unusual_and_four_at_least() {
+        let largest = |count: u32| usual((1..=count).map(f64::from).collect());
+        assert_eq!([4, 5, 60, 200].map(largest), [f64::INFINITY, 1.0, 56.0, 190.0]);
+    }
 }

@@ -1,7 +1,8 @@
 //! The one pass over the sections, month by month.
 
+use std::ops::Range;
+
 use arrow_array::Array;
-use arrow_schema::DataType;
 
 use super::facts::MonthMissing;
 use super::moments::Moments;
@@ -11,10 +12,11 @@ use super::tally::{Counts, Tally};
 use super::years::{Numbers, Years};
 use crate::error::{Error, Result};
 use crate::progress::Observer;
+use crate::storage::Access;
 use crate::store::{Section, Store};
 use crate::workers::Workers;
 
-/// Rows of sections that a worker has open at once, unless one section has more.
+/// Rows of sections that a worker has open at once, unless one section has more, or is read and held for as long.
 const OPEN_ROWS: usize = 1 << 18;
 
 /// What was seen in a month.
@@ -43,37 +45,37 @@ pub(super) struct SeenColumn {
     pub(super) moments: Moments,
 }
 
-/// Looks at every section of `months`. What was seen comes back in their order, and what each column of numbers has by
-/// year in `years`.
+/// Looks at `columns` in every section of `months`, and with the first of the panel's also at the rows. What was seen comes
+/// back in the order of the months, and what each column of numbers has by year in `years`.
 pub(super) fn run(
     store: &Store,
     months: &[Month],
     years: &Years,
+    columns: Range<usize>,
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Vec<Seen>> {
-    observer.begin("look", "sections", store.dates()?.len() as u64);
-    let seen = workers.try_map_with(months.len(), Tally::new, |tally, at| {
-        let mut pass = Pass { store, month: &months[at], observer, tally };
+    workers.try_map_with(months.len(), Tally::new, |tally, at| {
+        let mut pass = Pass { store, month: &months[at], columns: columns.clone(), observer, tally };
         let (seen, numbers) = pass.look()?;
         years.add(months[at].year(), numbers);
         Ok(seen)
-    })?;
-    observer.end();
-    Ok(seen)
+    })
 }
 
 /// One month.
 struct Pass<'a> {
     store: &'a Store,
     month: &'a Month,
+    columns: Range<usize>,
     observer: &'a dyn Observer,
     tally: &'a mut Tally,
 }
 
 impl Pass<'_> {
     fn look(&mut self) -> Result<(Seen, Vec<Numbers>)> {
-        let columns = &self.store.schema()?.columns;
+        let columns = &self.store.schema()?.columns[self.columns.clone()];
+        let most_rows = if self.store.access() == Access::Map { OPEN_ROWS } else { 0 };
         let mut seen = Seen { dates: Vec::new(), stocks: Vec::new(), columns: Vec::new() };
         seen.columns.resize_with(columns.len(), SeenColumn::default);
         let mut numbers = vec![Numbers::default(); columns.iter().filter(|c| is_number(&c.data_type)).count()];
@@ -81,37 +83,41 @@ impl Pass<'_> {
         let mut place = self.month.places.start;
         while place < self.month.places.end {
             let (mut open, mut rows) = (Vec::new(), 0);
-            while place < self.month.places.end && (open.is_empty() || rows < OPEN_ROWS) {
+            while place < self.month.places.end && (open.is_empty() || rows < most_rows) {
                 let section = self.store.section_at(place)?;
                 rows += section.row_count();
                 open.push(section);
                 place += 1;
             }
+            let mut days = Vec::with_capacity(open.len());
             for section in &open {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let day = seen.dates.len() as u8;
-                seen.dates.push(self.stocks(section, day, &mut stocks)?);
+                let day = (seen.dates.len() + days.len()) as u8;
+                days.push(self.stocks(section, day, &mut stocks)?);
             }
             let mut of_numbers = numbers.iter_mut();
-            for (index, column) in columns.iter().enumerate() {
+            for ((index, column), seen) in self.columns.clone().zip(columns).zip(&mut seen.columns) {
                 match is_number(&column.data_type) {
                     true => {
                         let Some(numbers) = of_numbers.next() else { continue };
-                        self.numbers(&open, index, &mut seen.columns[index], numbers)?;
+                        self.numbers(&open, &days, index, seen, numbers)?;
                     }
                     false => {
                         for section in &open {
-                            seen.columns[index].missing.nulls += nulls(section, index)?;
+                            seen.missing.nulls += nulls(section, index)?;
                         }
                     }
                 }
             }
+            seen.dates.extend(days);
             self.observer.advance(open.len() as u64);
         }
-        let has_rows = |(rank, seen): (usize, SeenStock)| (seen.rows > 0).then_some((rank as u32, seen));
-        seen.stocks = stocks.into_iter().enumerate().filter_map(has_rows).collect();
+        if self.columns.start == 0 {
+            let has_rows = |(rank, seen): (usize, SeenStock)| (seen.rows > 0).then_some((rank as u32, seen));
+            seen.stocks = stocks.into_iter().enumerate().filter_map(has_rows).collect();
+        }
         Ok((seen, numbers))
     }
 
@@ -139,15 +145,16 @@ impl Pass<'_> {
         Ok((section.row_count() as u64, count))
     }
 
-    /// Counts the numbers of a column.
+    /// Counts the numbers of a column; `days` has the rows and stocks of each section.
     fn numbers(
         &mut self,
         sections: &[Section],
+        days: &[(u64, u32)],
         index: usize,
         seen: &mut SeenColumn,
         numbers: &mut Numbers,
     ) -> Result<()> {
-        for section in sections {
+        for (section, &(_, stocks)) in sections.iter().zip(days) {
             for piece in section.parts() {
                 let column = piece.column_at(index)?;
                 let stored = column.stored();
@@ -158,7 +165,7 @@ impl Pass<'_> {
             let Counts { nulls, nans, .. } = counts;
             seen.missing.nulls += nulls;
             seen.missing.nans += nans;
-            seen.moments.push(section.date(), &counts, median);
+            seen.moments.push(section.date(), stocks, &counts, median);
             numbers.counts.add(&counts);
         }
         self.tally.drain_into(&mut numbers.sketch);
@@ -166,14 +173,7 @@ impl Pass<'_> {
     }
 }
 
-/// How many nulls a column has that holds no numbers.
+/// How many nulls a column has that holds no numbers. None of its texts is read.
 fn nulls(section: &Section, index: usize) -> Result<u64> {
-    let mut nulls = 0;
-    for piece in section.parts() {
-        let column = piece.column_at(index)?;
-        let stored = column.stored();
-        // An array of type Null counts no nulls of its own.
-        nulls += if *stored.data_type() == DataType::Null { stored.len() } else { stored.null_count() } as u64;
-    }
-    Ok(nulls)
+    section.pieces().map(|piece| Ok(piece?.checked_nulls(index)? as u64)).sum()
 }

@@ -13,8 +13,14 @@ const SHIFT: u32 = 45;
 /// Buckets of a [`Histogram`]: sign, exponent and seven bits of the mantissa.
 const BUCKETS: usize = 1 << (64 - SHIFT);
 
+/// Bytes of a [`Histogram`], about.
+pub(super) const HISTOGRAM_LEN: usize = BUCKETS * size_of::<u32>();
+
 /// Buckets of each sign in a [`Sketch`], at most: those of 32 powers of two, where all of them are filled.
 const MOST_BUCKETS: usize = 4096;
+
+/// Bytes of a [`Sketch`], at most.
+pub(super) const MOST_LEN: usize = 2 * MOST_BUCKETS * size_of::<(i32, u64)>();
 
 /// The bucket of a finite number but zero: its magnitude, then one bit for its sign, so that a larger magnitude has a
 /// larger number.

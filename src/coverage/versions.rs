@@ -43,8 +43,10 @@ pub enum Untold {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct VersionChange {
-    /// By date.
+    /// The dates on which a row was added, restated, filled or removed, ascending.
     pub dates: Vec<DateChange>,
+    /// Columns that are gone, whose values count for no row.
+    pub lost: Vec<String>,
     /// How many columns have values that were restated or filled.
     pub column_count: u64,
     /// The most restated of them, then the most filled, at most 20.
@@ -89,6 +91,8 @@ pub(super) fn versions(store: &Store) -> Result<Vec<VersionCoverage>> {
 
 /// The same change with the most restated columns and stocks alone.
 fn change(diff: DiffReport) -> VersionChange {
+    let is_lost = |column: &&ColumnChange| column.newer_type.is_none();
+    let lost = diff.columns.iter().filter(is_lost).map(|column| column.name.clone()).collect();
     let changed = diff.columns.into_iter().filter(|column| column.restated + column.filled > 0);
     let mut columns: Vec<ColumnTally> = changed
         .map(|ColumnChange { name, restated, filled, .. }| ColumnTally { column: name, restated, filled })
@@ -101,5 +105,5 @@ fn change(diff: DiffReport) -> VersionChange {
     let stock_count = stocks.len() as u64;
     stocks.sort_by_key(|stock| Reverse((stock.restated, stock.added + stock.filled + stock.removed)));
     stocks.truncate(NAMED);
-    VersionChange { dates: diff.dates, column_count, columns, stock_count, stocks }
+    VersionChange { dates: diff.dates, lost, column_count, columns, stock_count, stocks }
 }

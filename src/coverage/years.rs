@@ -78,8 +78,16 @@ fn lock(year: &Mutex<Year>) -> MutexGuard<'_, Year> {
 fn distribution(year: i32, Numbers { counts, sketch }: &Numbers) -> Distribution {
     let Counts { rows, nulls, nans, infinities, zeros, values, ends } = *counts;
     let quantiles = ends.map(|(least, greatest)| {
-        let ranks = QUANTILES.map(|percent| (u128::from(values - 1) * u128::from(percent) / 100) as u64);
-        sketch.at_ranks(ranks, zeros).map(|value| value.clamp(least, greatest))
+        // Between two values in proportion, as pandas has them: of a few, the lower one may be far off.
+        let hundredths = QUANTILES.map(|percent| u128::from(values - 1) * u128::from(percent));
+        let lower = hundredths.map(|hundredths| (hundredths / 100) as u64);
+        let upper = hundredths.map(|hundredths| hundredths.div_ceil(100) as u64);
+        let at = |ranks| sketch.at_ranks(ranks, zeros).map(|value| value.clamp(least, greatest));
+        let (lower, upper) = (at(lower), at(upper));
+        std::array::from_fn(|n| {
+            let share = (hundredths[n] % 100) as f64 / 100.0;
+            lower[n] * (1.0 - share) + upper[n] * share
+        })
     });
     let (least, greatest) = ends.unzip();
     Distribution { year, rows, nulls, nans, infinities, zeros, values, least, greatest, quantiles }

@@ -238,11 +238,14 @@ impl Directory {
     }
 }
 
+/// Tables that a file lists at most: bounds what is read of one before its checksum is compared.
+pub const MOST_TABLES: u32 = 1024;
+
 /// How many bytes header and directory take of a file that begins with `bytes`; of one that is too short for a header,
 /// those of a header.
 pub fn start_len(bytes: &[u8]) -> usize {
     let header = bytes.get(..HEADER_LEN).map(bytemuck::pod_read_unaligned::<Header>);
-    HEADER_LEN + header.map_or(0, |header| header.table_count as usize * REF_LEN)
+    HEADER_LEN + header.map_or(0, |header| header.table_count.min(MOST_TABLES) as usize * REF_LEN)
 }
 
 /// Reads and checks the header, which is to begin with `magic`, and the directory, of a whole file. The cost does not
@@ -270,6 +273,9 @@ pub fn parse_start(bytes: &[u8], file_len: u64, magic: [u8; 8]) -> Result<Direct
     }
     if header.format_version != FORMAT_VERSION {
         return Err(NotACatalog::Version(header.format_version));
+    }
+    if header.table_count > MOST_TABLES {
+        return structure("it lists more tables than a file has");
     }
     let directory_len = header.table_count as usize * REF_LEN;
     let Some(directory) = rest.get(..directory_len) else {

@@ -311,6 +311,11 @@ pub struct RowCounts {
 }
 
 impl RowCounts {
+    /// All four.
+    pub(crate) fn all(&self) -> [u64; 4] {
+        [self.added, self.restated, self.filled, self.removed]
+    }
+
     /// Adds others.
     pub(crate) fn add(&mut self, more: &RowCounts) {
         self.added += more.added;

@@ -9,9 +9,9 @@ use arrow_schema::DataType;
 use super::add_rows::NewRows;
 use super::appended::Appended;
 use super::build_report::{guard_skipped, nothing_to_store, source_entries};
-use super::gather::intake::{codes_of, panel_of};
+use super::gather::intake::{Gathered, codes_of, panel_of};
 use super::gather::parted::Rows;
-use super::gather::stages::{Stages, Which};
+use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::join::{Join, LeftOut};
 use super::joining::{check_before_reading, check_columns, options_of};
@@ -21,6 +21,7 @@ use super::revise::revision::{Given, Revised, Revision};
 use super::rolled::{Rolled, days_of};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
+use super::seams::{Here, Seams};
 use super::settings::{Settings, store_settings};
 use super::sparse::{guard_sparse, lone_note};
 use super::steps::{Step, Steps};
@@ -48,12 +49,12 @@ use crate::store::{SourceContents, StoreWriter};
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct AddSource<'a> {
-    writing: Writing<'a>,
-    directories: Vec<PathBuf>,
+    pub(super) writing: Writing<'a>,
+    pub(super) directories: Vec<PathBuf>,
     rows: Option<Rows<'a>>,
-    name: Option<String>,
-    options: SourceOptions,
-    join: Join,
+    pub(super) name: Option<String>,
+    pub(super) options: SourceOptions,
+    pub(super) join: Join,
 }
 
 impl<'a> AddSource<'a> {
@@ -115,10 +116,15 @@ impl<'a> AddSource<'a> {
     /// cancels; then the version that was live before stays live.
     pub fn run(mut self) -> Result<UpdateReport> {
         let rows = self.rows.take();
-        self.writing.change(|stages, writer| self.write(stages, writer, rows))
+        self.writing.change(|stages, writer| self.write((stages, &Here), writer, rows))
     }
 
-    fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
+    pub(super) fn write(
+        &self,
+        (stages, seams): (&Stages, &dyn Seams),
+        writer: &mut StoreWriter,
+        rows: Option<Rows>,
+    ) -> Result<UpdateReport> {
         if self.name.is_some() && self.directories.len() > 1 {
             let what = "one name cannot be that of several sources";
             return Err(Error::refused(what, "add them one by one, or leave the name to their directories"));
@@ -138,11 +144,9 @@ impl<'a> AddSource<'a> {
             steps.take(step);
         }
         for directory in &self.directories {
-            let name = self.name.clone().unwrap_or_else(|| directory_name(directory));
             steps.before(stages)?;
-            let step = self.add(stages, steps.writer(), directory, &name);
-            let key: Vec<String> = steps.writer().live()?.schema()?.key_names().map(str::to_owned).collect();
-            steps.take(step.map_err(|error| with_key(error, &key))?.of_source(&name));
+            let step = self.add((stages, seams), steps.writer(), directory)?;
+            steps.take(step);
         }
         settle(&mut steps, stages, &self.writing, guarded)?;
         let mut report = steps.finish(stages)?;
@@ -153,8 +157,26 @@ impl<'a> AddSource<'a> {
         Ok(report)
     }
 
-    /// Adds the source `name` of the files in `directory`.
-    fn add(&self, stages: &Stages, writer: &StoreWriter, directory: &Path, name: &str) -> Result<Step> {
+    /// Adds the source of the files in `directory`.
+    pub(super) fn add(&self, with: (&Stages, &dyn Seams), writer: &StoreWriter, directory: &Path) -> Result<Step> {
+        let name = self.name_of(directory);
+        let key: Vec<String> = writer.live()?.schema()?.key_names().map(str::to_owned).collect();
+        let step = self.add_as(with, writer, directory, &name).map_err(|error| with_key(error, &key))?;
+        Ok(step.of_source(&name))
+    }
+
+    /// The name of the source of the files in `directory`.
+    pub(super) fn name_of(&self, directory: &Path) -> String {
+        self.name.clone().unwrap_or_else(|| directory_name(directory))
+    }
+
+    fn add_as(
+        &self,
+        (stages, seams): (&Stages, &dyn Seams),
+        writer: &StoreWriter,
+        directory: &Path,
+        name: &str,
+    ) -> Result<Step> {
         let whole = writer.live()?;
         let names = whole.source_names()?;
         if names.contains(&name) {
@@ -165,10 +187,10 @@ impl<'a> AddSource<'a> {
         let before = &whole.of_source(place);
         let panel = before.schema()?;
         let mut options = options_of(&self.options, panel, name)?;
-        options.read_code_map(stages.workers.memory())?;
+        seams.code_map(&mut options, stages.workers.memory())?;
         let (workers, observer) = (&stages.workers, self.writing.observer);
         let known = Known { files: &HashMap::new(), goes: &|_| false, again: &|_| false, trust: Trust::Nothing };
-        let mut scan = scan(directory, &options, &known, workers, observer)?;
+        let mut scan = seams.scan(&|| scan(directory, &options, &known, workers, observer))?;
         let keep = self.writing.keep.of(whole.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.writing.dry_run;
@@ -191,9 +213,12 @@ impl<'a> AddSource<'a> {
             has_value: &|name| has_value_in_store(whole, name),
         };
         let surveyor = Surveyor::again(directory, &mut scan, &prior, &options, workers, observer);
-        let survey = surveyor.survey()?;
-        check_before_reading(whole, &survey, panel.columns.len(), name)?;
-        let (survey, spill, gathered) = stages.read(surveyor, survey, writer, Some(before))?;
+        let check = |survey: &Survey| check_before_reading(whole, survey, panel.columns.len(), name);
+        let (survey, found) = seams.read((surveyor, false), &check, stages, writer, before)?;
+        if survey.inputs.is_empty() {
+            return Err(nothing_to_store(&survey, &source_entries(&survey, &Gathered::default())));
+        }
+        let Some((spill, gathered)) = found else { return Ok(Step { report, snapshot: None }) };
         let files = source_entries(&survey, &gathered);
         if gathered.read.iter().all(|read| read.rows == 0) {
             return Err(nothing_to_store(&survey, &files));
@@ -209,17 +234,17 @@ impl<'a> AddSource<'a> {
         guard_codes_of(whole, "the folder", found, &mut guards)?;
         guard_skipped(&files, self.writing.max_skipped, &mut guards);
         guard_sparse(&survey, known_count, whole.row_count(), &mut guards);
-        let spilled = spill.map()?;
-        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+        let gathering = Gathering { blocks: &gathered.blocks, spill: &spill, stocks, codes };
         let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
         let rule = Rule::anew(Unread::Goes);
         let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
-        let (outer, scratch) = (outer_sources(whole, place, self.join)?, stages.scratch(writer));
+        let (site, which) = seams.seal(writer);
+        let (outer, scratch) = (outer_sources(whole, place, self.join)?, stages.scratch(site));
         let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let sealer = Sealer { gathering, columns };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
-        let changes = revision.compare(stages)?;
+        let Some(changes) = seams.compare(&revision, stages)? else { return Ok(Step { report, snapshot: None }) };
         report.describe_files(&survey, &gathered, &files, &snapshot.date_form());
         report.notes.extend(lone_note(&survey, known_count));
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
@@ -237,7 +262,7 @@ impl<'a> AddSource<'a> {
         let (max_skipped, join) = (self.writing.max_skipped, self.join);
         let settings = Settings { max_skipped, join, left_out, rolled, ..Settings::new(directory, options) };
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-        revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, contents))?;
+        revision.write(stages, (site, which), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 }

@@ -7,6 +7,7 @@ use super::gather::stages::Stages;
 use super::guard::Guard;
 use super::join::Join;
 use super::joining::{check_columns, options_of};
+use super::seams::Here;
 use super::settings::Settings;
 use super::steps::Step;
 use super::update_report::UpdateReport;
@@ -67,7 +68,7 @@ impl NewRows<'_> {
         report.dry_run = self.dry_run;
         let spill = stages.spill(writer, 0)?;
         let parted = Parted::read(stages, writer, self.rows, &frame)?;
-        let sections = parted.sections(stages, frame.options(), (&panel, Some(before)), &spill)?;
+        let sections = parted.sections(stages, &frame, (&panel, Some(before)), &spill)?;
         drop(parted);
         if sections.dates.is_empty() {
             return Err(Error::refused("the frame has no rows", "give one that has some"));
@@ -85,6 +86,6 @@ impl NewRows<'_> {
             dry_run: self.dry_run,
             command: "source add",
         };
-        change.make(stages, writer, (sections, spill), report)
+        change.make((stages, &Here), writer, (sections, spill.map()?), report)
     }
 }

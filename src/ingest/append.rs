@@ -1,28 +1,27 @@
 //! Runs an append: rows of per-date files come beside the store's, or take their place.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow_array::RecordBatchReader;
 
 use super::dated::{DatedChange, Others};
 use super::gather::parted::{Parted, Rows};
-use super::gather::sections::{Sections, gather};
+use super::gather::sections::{FilesRead, GivenFiles, Sections};
 use super::gather::stages::Stages;
 use super::left::{guarded, settle};
+use super::seams::{Here, Seams};
 use super::settings::Settings;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
-use crate::hint::listed;
-use crate::panel::PanelSchema;
+use crate::hint::{instead, listed, slips};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
-use crate::shuffle::Spill;
+use crate::shuffle::SpillMap;
 use crate::skipped::Skipped;
-use crate::source::{Allowance, FrameSchema, SourceOptions, check_machine, read_section};
+use crate::source::{Allowance, FrameSchema, SourceOptions, column_names};
 use crate::store::{Store, StoreWriter};
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
@@ -40,12 +39,12 @@ use crate::store::{Store, StoreWriter};
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct Append<'a> {
-    writing: Writing<'a>,
-    files: Vec<PathBuf>,
+    pub(super) writing: Writing<'a>,
+    pub(super) files: Vec<PathBuf>,
     rows: Option<Rows<'a>>,
     source: Option<String>,
-    replace: bool,
-    exclude: Vec<String>,
+    pub(super) replace: bool,
+    pub(super) exclude: Vec<String>,
 }
 
 impl<'a> Append<'a> {
@@ -96,49 +95,59 @@ impl<'a> Append<'a> {
     /// before stays live.
     pub fn run(mut self) -> Result<UpdateReport> {
         let rows = self.rows.take();
-        self.writing.change(|stages, writer| self.write(stages, writer, rows))
+        self.writing.change(|stages, writer| self.write((stages, &Here), writer, rows))
     }
 
-    fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
+    pub(super) fn write(
+        &self,
+        (stages, seams): (&Stages, &dyn Seams),
+        writer: &mut StoreWriter,
+        rows: Option<Rows>,
+    ) -> Result<UpdateReport> {
         let mut steps = Steps::new(writer, self.writing.dry_run, "append")?.limited(self.writing.max_restated);
-        let step = self.append(stages, steps.writer(), rows)?;
+        let step = self.append((stages, seams), steps.writer(), rows)?;
         steps.take(step);
         settle(&mut steps, stages, &self.writing, guarded)?;
         steps.finish(stages)
     }
 
-    fn append(&self, stages: &Stages, writer: &StoreWriter, rows: Option<Rows>) -> Result<Step> {
+    pub(super) fn append(
+        &self,
+        (stages, seams): (&Stages, &dyn Seams),
+        writer: &StoreWriter,
+        rows: Option<Rows>,
+    ) -> Result<Step> {
         let whole = writer.live()?;
-        let names = whole.source_names()?;
-        let place = match &self.source {
-            Some(name) => whole.find_source(name)?,
-            None if names.len() == 1 => 0,
-            None => {
-                let what = format!("{} has the sources {}", whole.path().display(), listed(&names));
-                let named = Remedy::set(Setting::Source(String::new()), "says whose rows these are");
-                return Err(Error::refused_unless(what, [named]));
-            }
-        };
+        let place = self.place(whole)?;
         let before = &whole.of_source(place);
         let settings = Settings::of(before)?;
         let mut options = settings.options.clone();
         options.exclude.extend_from_slice(&self.exclude);
         let mut panel = before.schema()?.clone();
-        let spill = stages.spill(writer, 0)?;
         let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.writing.dry_run;
-        let sections = match rows {
-            None => self.sections_of_files(stages, &options, (&panel, whole, place), &spill, &mut report)?,
+        let given = match rows {
+            None => {
+                let whole = whole.schema()?;
+                let given = GivenFiles { files: &self.files, options: &options, panel: &panel, whole, before };
+                let check = || self.check_names(&options, stages.workers.memory());
+                let Some(read) = seams.append(&given, &check, stages, writer)? else {
+                    return Ok(Step { report, snapshot: None });
+                };
+                self.sections(read, place, writer.live()?, &mut report)?
+            }
             Some(rows) => {
                 let schema = rows.schema();
+                self.check_excluded(&schema.fields().iter().map(|field| field.name().clone()).collect(), None)?;
                 let frame = FrameSchema::joining(&schema, &options, (&panel, whole.schema()?))?;
                 panel = frame.typed(panel);
+                let spill = stages.spill(writer, 0)?;
                 let parted = Parted::read(stages, writer, rows, &frame)?;
-                parted.sections(stages, frame.options(), (&panel, Some(before)), &spill)?
+                (parted.sections(stages, &frame, (&panel, Some(before)), &spill)?, spill.map()?)
             }
         };
-        if sections.dates.is_empty() && keep == before.kept() {
+        if given.0.dates.is_empty() && keep == before.kept() {
             return Ok(Step { report, snapshot: None });
         }
         let change = DatedChange {
@@ -154,30 +163,51 @@ impl<'a> Append<'a> {
             dry_run: self.writing.dry_run,
             command: "append",
         };
-        change.make(stages, writer, (sections, spill), report)
+        change.make((stages, seams), writer, given, report)
     }
 
-    /// The sections of the files; those that cannot be used are told of in `report`.
-    fn sections_of_files(
-        &self,
-        stages: &Stages,
-        options: &SourceOptions,
-        (panel, whole, place): (&PanelSchema, &Store, usize),
-        spill: &Spill,
-        report: &mut UpdateReport,
-    ) -> Result<Sections> {
-        let all = whole.schema()?;
-        let read = |path: &PathBuf, allowance: &Arc<Allowance>| {
-            let section = read_section(path, options, (panel, all), allowance);
-            if section.is_err() {
-                check_machine(path)?;
+    /// Whether it has rows that lie in memory.
+    pub(super) fn is_of_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// The place of the source whose rows these are.
+    pub(super) fn place(&self, whole: &Store) -> Result<usize> {
+        let names = whole.source_names()?;
+        match &self.source {
+            Some(name) => whole.find_source(name),
+            None if names.len() == 1 => Ok(0),
+            None => {
+                let what = format!("{} has the sources {}", whole.path().display(), listed(&names));
+                let named = Remedy::set(Setting::Source(String::new()), "says whose rows these are");
+                Err(Error::refused_unless(what, [named]))
             }
-            Ok(section)
-        };
-        let before = &whole.of_source(place);
-        let (read, codes) = gather(stages, (&self.files, "files"), (panel, Some(before)), spill, read)?;
+        }
+    }
+
+    /// Looks whether each column to leave out is in a file; says which may be in those that cannot be read.
+    fn check_names(&self, options: &SourceOptions, memory: u64) -> Result<Vec<String>> {
+        let mut notes = Vec::new();
+        if !self.exclude.is_empty() {
+            let allowance = Allowance::new(memory, 1);
+            let names: Vec<_> = self.files.iter().map(|path| column_names(path, options, &allowance)).collect();
+            let unread = names.iter().any(Option::is_none).then_some(&mut notes);
+            self.check_excluded(&names.into_iter().flatten().flatten().collect(), unread)?;
+        }
+        Ok(notes)
+    }
+
+    /// The sections of what was read; files that cannot be used are told of in `report`.
+    fn sections(
+        &self,
+        read: FilesRead,
+        place: usize,
+        whole: &Store,
+        report: &mut UpdateReport,
+    ) -> Result<(Sections, SpillMap)> {
         let (mut sections, mut dates) = (Vec::new(), HashSet::new());
-        for (path, read) in self.files.iter().zip(read) {
+        report.notes.extend(read.notes);
+        for (path, read) in self.files.iter().zip(read.sections) {
             let refused = match read {
                 Ok(section) if !dates.insert(section.date) => {
                     Reason::new(Kind::OtherDate, format!("is a second file of {}", section.date))
@@ -192,7 +222,23 @@ impl<'a> Append<'a> {
             report.skipped.push(Skipped::new(path.display().to_string(), refused));
         }
         report.read_files = sections.len() as u64;
-        Ok(Sections::new(sections, codes))
+        Ok((Sections::new(sections, read.codes), read.spill))
+    }
+
+    /// Refuses names of columns to leave out that are not among those that were given; where some files are `unread`,
+    /// which may have them, it is noted there.
+    fn check_excluded(&self, names: &BTreeSet<String>, unread: Option<&mut Vec<String>>) -> Result<()> {
+        let unknown: Vec<&str> =
+            self.exclude.iter().filter(|name| !names.contains(*name)).map(String::as_str).collect();
+        if let Some(notes) = unread {
+            let told = |name| format!("{name:?}, which is to be left out, is in no file that can be read");
+            notes.extend(unknown.into_iter().map(told));
+            return Ok(());
+        }
+        let Some(first) = unknown.first() else { return Ok(()) };
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let why = format!("names {}, which is not there", slips(&unknown, &known));
+        Err(Error::invalid(Setting::Exclude(Vec::new()), why, [instead(first, &known, "columns", None)]))
     }
 }
 

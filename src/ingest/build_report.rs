@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::gather::intake::Gathered;
 use super::guard::{EXAMPLES, Guard, GuardMet, Guards, ONE, is_many};
 use super::limit::Limit;
+use super::named_codes::codes_note;
 use super::sparse::lone_note;
 use super::spelling::date_note;
 use crate::error::Error;
@@ -184,6 +185,7 @@ pub(super) fn report(
     let mut notes = survey.notes.clone();
     notes.extend(lone_note(survey, 0));
     notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
+    notes.extend(codes_note(survey, &gathered.read));
     BuildReport {
         version: snapshot.version,
         published: true,

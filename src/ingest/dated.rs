@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::appended::Appended;
 use super::build_report::known_file;
 use super::gather::sections::Sections;
-use super::gather::stages::{Stages, Which};
+use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
 use super::left::outer_sources;
 use super::limit::Limit;
@@ -15,6 +14,7 @@ use super::night::{guard_codes_of, guard_nulls, guard_pruned};
 use super::revise::revision::{Given, Revised, Revision};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
+use super::seams::Seams;
 use super::settings::{Settings, store_settings};
 use super::steps::Step;
 use super::update_report::UpdateReport;
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
 use crate::panel::PanelSchema;
-use crate::shuffle::{Gathering, Spill};
+use crate::shuffle::{Gathering, SpillMap};
 use crate::source::KnownFile;
 use crate::store::{FileEntry, Keep, SourceContents, Store, StoreWriter};
 
@@ -61,9 +61,9 @@ impl DatedChange<'_> {
     /// When the store cannot be read or written, nothing would be left, or the observer cancels.
     pub(super) fn make(
         self,
-        stages: &Stages,
+        (stages, seams): (&Stages, &dyn Seams),
         writer: &StoreWriter,
-        (sections, spill): (Sections, Spill),
+        (sections, spill): (Sections, SpillMap),
         mut report: UpdateReport,
     ) -> Result<Step> {
         let (whole, place) = (self.whole, self.place);
@@ -87,14 +87,14 @@ impl DatedChange<'_> {
             dates.extend(before.dates()?);
         }
         let given = Given::ByDate { version: writer.version(), replaces: self.others != Others::Stay };
-        let spilled = spill.map()?;
-        let gathering = Gathering { blocks: &sections.blocks, spill: &spilled, stocks, codes };
+        let gathering = Gathering { blocks: &sections.blocks, spill: &spill, stocks, codes };
         let sealer = Sealer { gathering, columns };
         let appended = &self.settings.appended;
-        let (outer, scratch) = (outer_sources(whole, place, self.settings.join)?, stages.scratch(writer));
+        let (site, which) = seams.seal(writer);
+        let (outer, scratch) = (outer_sources(whole, place, self.settings.join)?, stages.scratch(site));
         let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
-        let changes = revision.compare(stages)?;
+        let Some(changes) = seams.compare(&revision, stages)? else { return Ok(Step { report, snapshot: None }) };
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         let mut guards = Guards::new(self.allowed);
         match is_new {
@@ -116,7 +116,10 @@ impl DatedChange<'_> {
             Some(period) => revision.dates.iter().any(|date| period.has(*date)),
         };
         let mut appended = self.settings.appended.clone();
-        note_files(&mut appended, (&self.settings, &files), writer.version(), stages, is_given)?;
+        let own = OwnFiles { settings: &self.settings, files: &files };
+        for (path, known, now) in own.now((stages, seams), is_given)? {
+            appended.note_file(path, known, now, writer.version());
+        }
         appended.follow(changes.appended.iter().cloned());
         snapshot.settings = store_settings(self.command)?;
         let options = &self.settings.options;
@@ -125,40 +128,73 @@ impl DatedChange<'_> {
         let left_out = self.settings.left_out.clone().and(left_out, writer.version());
         let settings = Settings { appended, left_out, ..self.settings }.encode()?;
         let contents = SourceContents { settings, files, ..SourceContents::default() };
-        revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, contents))?;
+        revision.write(stages, (site, which), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 }
 
-/// Notes what the files of units that are given are now, where they are not as the store remembers them.
-fn note_files(
-    appended: &mut Appended,
-    (settings, files): (&Settings, &[FileEntry]),
-    version: u64,
-    stages: &Stages,
-    is_given: impl Fn(&str) -> bool,
-) -> Result<()> {
-    let Some(folder) = &settings.source else { return Ok(()) };
-    let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
-    let given =
-        with_rows.filter(|entry| settings.options.units_of(entry.path.as_ref()).iter().any(|unit| is_given(unit)));
-    let files: Vec<(&str, KnownFile)> =
-        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
-    stages.observer.begin("look", "files", files.len() as u64);
-    let found = stages.workers.try_map(files.len(), |at| {
-        if stages.observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        let (path, known) = files[at];
-        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(folder).join(path))?;
-        stages.observer.advance(1);
-        Ok(now)
-    })?;
-    stages.observer.end();
-    for ((path, known), now) in files.into_iter().zip(found) {
-        if let Some(now) = now {
-            appended.note_file(path, known, now, version);
-        }
+/// The files of a source that has a folder.
+pub(super) struct OwnFiles<'f> {
+    pub(super) settings: &'f Settings,
+    pub(super) files: &'f [FileEntry],
+}
+
+impl OwnFiles<'_> {
+    /// Those of units that are given: for each its path, what the store remembers of it, and what it is now.
+    fn now(
+        &self,
+        (stages, seams): (&Stages, &dyn Seams),
+        is_given: impl Fn(&str) -> bool,
+    ) -> Result<impl Iterator<Item = (&str, KnownFile, KnownFile)>> {
+        let given = self.given(is_given);
+        let now: HashMap<String, KnownFile> = match given.is_empty() {
+            true => HashMap::new(),
+            false => seams.files_now(&|| self.look(&given, stages))?.into_iter().collect(),
+        };
+        Ok(given.into_iter().filter_map(move |(path, known)| Some((path, known, *now.get(path)?))))
     }
-    Ok(())
+
+    /// What those are now that are not as the store remembers them.
+    ///
+    /// # Errors
+    /// When the machine fails, or the observer cancels.
+    pub(super) fn changed(&self, stages: &Stages) -> Result<Vec<(String, KnownFile)>> {
+        let given = self.given(|_| true);
+        let mut now = self.look(&given, stages)?;
+        let known: HashMap<&str, KnownFile> = given.into_iter().collect();
+        let is_news = |path: &str, now: &KnownFile| {
+            let as_known = known.get(path).is_some_and(|known| known.content_hash == now.content_hash);
+            !as_known || self.settings.appended.file(path).is_some()
+        };
+        now.retain(|(path, now)| is_news(path, now));
+        Ok(now)
+    }
+
+    /// The files with rows of units that are given.
+    fn given(&self, is_given: impl Fn(&str) -> bool) -> Vec<(&str, KnownFile)> {
+        if self.settings.source.is_none() {
+            return Vec::new();
+        }
+        let with_rows = self.files.iter().filter(|entry| entry.status == FileStatus::Read);
+        let units = |entry: &FileEntry| self.settings.options.units_of(entry.path.as_ref());
+        let given = with_rows.filter(|entry| units(entry).iter().any(|unit| is_given(unit)));
+        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect()
+    }
+
+    /// What these are now.
+    fn look(&self, files: &[(&str, KnownFile)], stages: &Stages) -> Result<Vec<(String, KnownFile)>> {
+        let folder = Path::new(self.settings.source.as_deref().unwrap_or_default());
+        stages.observer.begin("look", "files", files.len() as u64);
+        let found = stages.workers.try_map(files.len(), |at| {
+            if stages.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let (path, known) = files[at];
+            let now = self.settings.appended.file(path).unwrap_or(known).look_again(&folder.join(path))?;
+            stages.observer.advance(1);
+            Ok(now.map(|now| (path.to_owned(), now)))
+        })?;
+        stages.observer.end();
+        Ok(found.into_iter().flatten().collect())
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Expected {
 pub(super) struct Brought<'a> {
     /// The sources that it looks at, by place.
     pub(super) updated: &'a [usize],
+    /// Whether it names them.
+    pub(super) are_named: bool,
     /// Which codes those of them that change then have on the date.
     pub(super) codes: HashMap<usize, Codes>,
     /// Whether none sees what another brings.
@@ -86,7 +88,7 @@ fn have(stocks: u64) -> String {
 pub(super) fn guard_expected(
     expected: Expected,
     live: &Store,
-    Brought { updated, mut codes, is_dry }: Brought<'_>,
+    Brought { updated, are_named, mut codes, is_dry }: Brought<'_>,
     guards: &mut Guards,
 ) -> Result<()> {
     let names = live.source_names()?;
@@ -109,8 +111,10 @@ pub(super) fn guard_expected(
         share => share,
     };
     let Some(day) = day_before.filter(|_| names.len() > 1) else { return Ok(()) };
+    // One that is named may follow others, which have the date already.
+    let since = if are_named { Some(day) } else { dates.last().copied() };
     for &place in updated {
-        let Some(before) = of_every_date(live, place, day, is_dry)? else { continue };
+        let Some(before) = of_every_date(live, place, (day, since), is_dry)? else { continue };
         if let Some((count, what, examples)) =
             lack(Expected { least, ..expected }, &codes[&place], (day_before, &before))
         {
@@ -143,14 +147,20 @@ fn lack(
     Some((count, what, examples))
 }
 
-/// The codes of a source on `day`, where its files bring most of its stocks on every date, and it was not behind: not
-/// one of the days on which companies report, nor one that always comes a day later, nor one that has stayed away.
-fn of_every_date(live: &Store, place: usize, day: Date, is_dry: bool) -> Result<Option<Codes>> {
+/// The codes of a source on `day`, where its files bring most of its stocks on every date, and it was not behind but
+/// had dates up to `since`: not one of the days on which companies report, nor one that always comes a day later, nor
+/// one that has stayed away.
+fn of_every_date(
+    live: &Store,
+    place: usize,
+    (day, since): (Date, Option<Date>),
+    is_dry: bool,
+) -> Result<Option<Codes>> {
     let own = live.of_source(place);
     let (dates, settings) = (own.dates()?, Settings::of(&own)?);
     // Which keys the others bring, of which one that joins left has rows, a dry run does not know.
     let is_known = settings.source.is_some() && !(is_dry && settings.join == Join::Left);
-    if dates.last() != live.dates()?.last() || !is_known {
+    if dates.last().copied() < since || !is_known {
         return Ok(None);
     }
     let before = codes_on(&own, day)?;

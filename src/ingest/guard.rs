@@ -109,7 +109,7 @@ pub struct GuardMet {
 #[non_exhaustive]
 pub struct NearLimit {
     /// The guard's word, or the limit's name.
-    pub word: &'static str,
+    pub guard: &'static str,
     /// The source that it is about, where it is told of one of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -168,7 +168,7 @@ impl Guards {
         if is_many(count, all, few) {
             self.meet(guard, (count, all), what(), examples());
         } else if is_near(count, all, few) {
-            self.near.push(NearLimit { word: guard.word(), source: None, count, of: all, what: what() });
+            self.near.push(NearLimit { guard: guard.word(), source: None, count, of: all, what: what() });
         }
     }
 
@@ -202,9 +202,10 @@ pub(super) fn is_many(count: u64, all: u64, few: u64) -> bool {
     count > few && u128::from(count) * 10 > u128::from(all)
 }
 
-/// Whether `count` of `all` are more than a twentieth, and more than `few`, and not many.
+/// Whether `count` of `all` are not many, and more than half as many as would be: of a tenth, and of one more than `few`.
 pub(super) fn is_near(count: u64, all: u64, few: u64) -> bool {
-    is_many(count.saturating_mul(2), all, few.saturating_mul(2)) && !is_many(count, all, few)
+    let twice = u128::from(count) * 2;
+    twice > u128::from(few) + 1 && twice * 10 > u128::from(all) && !is_many(count, all, few)
 }
 
 #[cfg(test)]
@@ -226,5 +227,14 @@ mod tests {
         assert!(none.into_iter().all(|(count, all, few)| !is_many(count, all, few)));
         let many = [(2, 19, ONE), (2, 2, ONE), (37, 60, ONE), (u64::MAX, u64::MAX, ONE), (11, 109, FEW)];
         assert!(many.into_iter().all(|(count, all, few)| is_many(count, all, few)));
+    }
+
+    #[test]
+    fn more_than_half_of_what_is_many_is_near_where_few_are_none_too() {
+        // Eleven of a hundred would be many, and of ten; of two hundred, 21.
+        let near = [(6, 100, FEW), (8, 100, FEW), (10, 100, FEW), (6, 10, FEW), (15, 200, FEW), (2, 39, ONE)];
+        assert!(near.into_iter().all(|(count, all, few)| is_near(count, all, few)));
+        let far = [(0, 0, ONE), (1, 3, ONE), (2, 40, ONE), (2, 19, ONE), (5, 100, FEW), (11, 100, FEW), (10, 200, FEW)];
+        assert!(far.into_iter().all(|(count, all, few)| !is_near(count, all, few)));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::{Column, PanelSchema};
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::{Remedy, Setting, excluding};
 use crate::source::{Input, Rename, SourceOptions, Survey};
 use crate::store::Store;
 
@@ -53,7 +53,7 @@ pub(super) fn check_columns(whole: &Store, columns: &[Column], (name, options): 
         let what = format!("the source {name:?} has no column beside date, code and key");
         return Err(Error::refused(what, "append its rows, if they are what it is for"));
     }
-    check_new_columns(whole, columns, (name, options))
+    check_new_columns(whole, columns, 0, (name, options))
 }
 
 /// As [`check_new_columns`], of what `survey` says before files are read, beside so many columns that the source has
@@ -65,18 +65,22 @@ pub(super) fn check_before_reading(whole: &Store, survey: &Survey, own_count: us
     let places: Vec<usize> = places.map(|(place, _)| place).collect();
     let has_one = |input: &&Input| places.iter().any(|&place| input.has_column(place));
     match survey.inputs.iter().find(has_one) {
-        Some(input) if survey.can_read(input) => check_new_columns(whole, new, (name, survey.options())),
+        Some(input) if survey.can_read(input) => {
+            check_new_columns(whole, &survey.columns, own_count, (name, survey.options()))
+        }
         _ => Ok(()),
     }
 }
 
-/// Refuses columns that the panel has already: no two sources own one. The ways out call them as the files do.
+/// Refuses columns of a source beside the first so many, which it has already, that the panel has: no two sources own
+/// one. The ways out call them as the files do.
 pub(super) fn check_new_columns(
     whole: &Store,
     columns: &[Column],
+    own_count: usize,
     (name, options): (&str, &SourceOptions),
 ) -> Result<()> {
-    let taken = taken(whole, columns)?;
+    let taken = taken(whole, &columns[own_count..])?;
     let Some(first) = taken.first() else { return Ok(()) };
     let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
     let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
@@ -86,9 +90,11 @@ pub(super) fn check_new_columns(
     let would_help = options.prefix.is_empty() && own_names.iter().zip(&taken).all(|(own, name)| own == name);
     let prefix = would_help
         .then(|| Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"));
-    let others =
-        [Remedy::set(renamed, "gives one another name"), Remedy::set(Setting::Exclude(own_names), "leaves them out")];
-    Err(Error::refused_unless(what, prefix.into_iter().chain(others).collect::<Vec<_>>()))
+    // A source needs a column beside those of the key.
+    let has_others = columns.len() > taken.len() + whole.schema()?.key.len().min(own_count);
+    let exclude = has_others.then(|| excluding(&own_names.iter().map(String::as_str).collect::<Vec<_>>()));
+    let renamed = Remedy::set(renamed, "gives one another name");
+    Err(Error::refused_unless(what, prefix.into_iter().chain([renamed]).chain(exclude).collect::<Vec<_>>()))
 }
 
 /// The names of those of `columns` that the panel has already.

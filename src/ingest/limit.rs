@@ -59,7 +59,8 @@ impl FromStr for Limit {
             None => text.parse().map(Limit::Count).map_err(|_| wrong()),
             Some(share) => {
                 let share: f64 = share.trim_end().parse().map_err(|_| wrong())?;
-                if (0.0..=100.0).contains(&share) { Ok(Limit::Percent(share)) } else { Err(wrong()) }
+                let is_share = (0.0..=100.0).contains(&share);
+                is_share.then_some(Limit::Percent(share)).ok_or_else(|| format!("{text:?} is no share from 0% to 100%"))
             }
         }
     }

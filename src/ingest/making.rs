@@ -66,18 +66,14 @@ impl<'a> Making<'a> {
     /// # Errors
     /// When it cannot be written, or the observer cancels.
     pub(super) fn publish(
-        mut self,
+        self,
         writer: &StoreWriter,
         mut snapshot: Snapshot,
         sections: &[(Date, u32)],
         sealed: SealedPieces,
         observer: &dyn Observer,
     ) -> Result<BuildReport> {
-        snapshot.settings = store_settings("build")?;
-        self.spell_dates(&mut snapshot, sections);
-        let (settings, files) = (std::mem::take(&mut self.settings), self.files.clone());
-        let mut contents = SourceContents { settings, files, ..SourceContents::default() };
-        add_sealed(sealed, &mut contents, &mut snapshot, writer);
+        let contents = self.fill(writer, &mut snapshot, sections, sealed)?;
         snapshot.sources[0].tables = SnapshotTables::New(contents);
         begin_history(writer, "build", &mut snapshot, sections.len() as u64);
         if observer.cancelled() {
@@ -85,6 +81,42 @@ impl<'a> Making<'a> {
         }
         writer.publish(&snapshot)?;
         Ok(self.report(&snapshot, sections))
+    }
+
+    /// Has `writer` go on from the version that this is of those dates alone which are `whole`; `sections` are all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn stage(
+        &self,
+        writer: &mut StoreWriter,
+        mut snapshot: Snapshot,
+        sections: &[(Date, u32)],
+        sealed: SealedPieces,
+        whole: impl Fn(Date) -> bool,
+    ) -> Result<()> {
+        let mut contents = self.fill(writer, &mut snapshot, sections, sealed)?;
+        contents.parts.retain(|part| Date::from_days(part.date).is_some_and(&whole));
+        snapshot.pieces.retain(|piece| whole(piece.date));
+        snapshot.sources[0].tables = SnapshotTables::New(contents);
+        begin_history(writer, "build", &mut snapshot, sections.len() as u64);
+        writer.stage(&snapshot)
+    }
+
+    /// Adds what was sealed to the version's pieces, and to what it says of the source.
+    fn fill(
+        &self,
+        writer: &StoreWriter,
+        snapshot: &mut Snapshot,
+        sections: &[(Date, u32)],
+        sealed: SealedPieces,
+    ) -> Result<SourceContents> {
+        snapshot.settings = store_settings("build")?;
+        self.spell_dates(snapshot, sections);
+        let (settings, files) = (self.settings.clone(), self.files.clone());
+        let mut contents = SourceContents { settings, files, ..SourceContents::default() };
+        add_sealed(sealed, &mut contents, snapshot, writer);
+        Ok(contents)
     }
 
     /// How dates are spelt is decided when all are known.

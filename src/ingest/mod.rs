@@ -20,6 +20,7 @@ mod joining;
 mod left;
 mod limit;
 mod making;
+mod named_codes;
 mod night;
 mod recount;
 mod rereads;

@@ -38,12 +38,13 @@ impl<'a> Night<'a> {
         self.paths.contains(path)
     }
 
-    /// Notes where many files are gone.
-    pub(super) fn guard_missing(&self, missing: &[String], guards: &mut Guards) {
-        let gone: Vec<&String> = missing.iter().filter(|path| self.has(path)).collect();
+    /// Notes where many files are gone; all of them, where none is left in the folder, however few there were.
+    pub(super) fn guard_missing(&self, scan: &Scan, guards: &mut Guards) {
+        let gone: Vec<&String> = scan.missing.iter().chain(&scan.pruned).filter(|path| self.has(path)).collect();
         let (count, all) = (gone.len() as u64, self.there.len() as u64);
+        let few = if scan.found_nothing() { 0 } else { FEW };
         let examples = || gone.into_iter().take(EXAMPLES).cloned().collect();
-        guards.weigh(Guard::MissingFiles, (count, all, FEW), || format!("{count} of {all} files are gone"), examples);
+        guards.weigh(Guard::MissingFiles, (count, all, few), || format!("{count} of {all} files are gone"), examples);
     }
 
     /// Notes where many files are skipped that could be read.
@@ -151,29 +152,63 @@ pub(super) fn guard_columns(
     guards.weigh(Guard::ColumnsGone, (count, file_count, ONE), what, examples);
 }
 
-/// Notes where many values of a column, of those that `before` has, become null.
+/// Notes where many values of a column, of those that `before` has, become null, or NaN, as pandas writes a null.
 ///
 /// # Errors
 /// When the version before is damaged.
 pub(super) fn guard_nulls(before: &Store, changes: &Changes, guards: &mut Guards) -> Result<()> {
-    if changes.lost_values.iter().all(|lost| lost.turned_null <= FEW) {
+    let count = |lost: &Lost| lost.turned_null + lost.turned_nan;
+    // Of however many.
+    let may_be = |lost: &Lost| is_many(count(lost), 0, FEW) || is_near(count(lost), 0, FEW);
+    if !changes.lost_values.iter().any(may_be) {
         return Ok(());
     }
     let values = before.value_counts()?;
-    let columns = before.schema()?.columns.iter().zip(&values[2..]).zip(&changes.lost_values);
-    let figures = columns.map(|((column, &values), lost)| (column.name.as_str(), lost.turned_null, values));
-    let is_of = |is: fn(u64, u64, u64) -> bool| move |&(_, count, all): &(&str, u64, u64)| is(count, all, FEW);
-    let mut found: Vec<(&str, u64, u64)> = figures.filter(|of| is_of(is_many)(of) || is_of(is_near)(of)).collect();
+    let mut found: Vec<Turning> = Vec::new();
+    for (place, (column, lost)) in before.schema()?.columns.iter().zip(&changes.lost_values).enumerate() {
+        let (name, all) = (column.name.as_str(), values[place + 2]);
+        let mut of = Turning { name, noun: "values", count: count(lost), all, lost };
+        let numbers = lost.null_of_numbers + lost.turned_nan;
+        // Of a factor that is NaN for most of its days all numbers may go, and be few of its values.
+        if !is_many(of.count, all, FEW) && numbers > FEW {
+            let all = all - before.count_nan(place)?;
+            if is_many(numbers, all, FEW) {
+                of = Turning { noun: "numbers", count: numbers, all, ..of };
+            }
+        }
+        found.extend((of.meets(is_many) || of.meets(is_near)).then_some(of));
+    }
     // Those that meet the guard come first.
-    found.sort_by_key(|of| (!is_of(is_many)(of), Reverse(of.1)));
-    let Some(&(_, count, all)) = found.first() else { return Ok(()) };
+    found.sort_by_key(|of| (!of.meets(is_many), Reverse(of.count)));
+    let Some(&Turning { count, all, .. }) = found.first() else { return Ok(()) };
     let what = || {
-        let many: Vec<_> = worst(&found, is_of(is_many)).collect();
-        let columns = many.iter().map(|(name, count, all)| format!("{count} of {all} values of {name:?}"));
-        format!("{} would become null", listed(columns))
+        let many: Vec<_> = worst(&found, |of| of.meets(is_many)).collect();
+        let columns = many.iter().map(|of| format!("{} of {} {} of {:?}", of.count, of.all, of.noun, of.name));
+        let has = |turned: fn(&Lost) -> u64| many.iter().any(|of| turned(of.lost) > 0);
+        let turned = match (has(|lost| lost.turned_null), has(|lost| lost.turned_nan)) {
+            (true, true) => "null or NaN",
+            (false, true) => "NaN",
+            _ => "null",
+        };
+        format!("{} would become {turned}", listed(columns))
     };
     guards.weigh(Guard::TurnedNull, (count, all, FEW), what, Vec::new);
     Ok(())
+}
+
+/// What is lost of a column, as values or as numbers.
+struct Turning<'a> {
+    name: &'a str,
+    noun: &'static str,
+    count: u64,
+    all: u64,
+    lost: &'a Lost,
+}
+
+impl Turning<'_> {
+    fn meets(&self, is: fn(u64, u64, u64) -> bool) -> bool {
+        is(self.count, self.all, FEW)
+    }
 }
 
 /// Those of `found` that meet a guard; where none does, the first one, which is nearest to it.

@@ -27,6 +27,7 @@ use super::seal::sealer::Sealer;
 use super::seams::Seams;
 use super::settings::{Settings, store_settings};
 use super::sparse::{guard_sparse, lone_note};
+use super::spelling::{check_dates, recast};
 use super::standing;
 use super::steps::Step;
 use super::stored_values::{exact_in_store, has_value_in_store};
@@ -37,7 +38,7 @@ use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::panel::{DateForm, PanelSchema};
+use crate::panel::PanelSchema;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, SpillMap, sections};
@@ -144,7 +145,7 @@ impl<'u> SourceUpdate<'u> {
         (then, mut now): (Settings, Settings),
     ) -> Result<SourceUpdate<'u>> {
         match how.pass.keeps_map {
-            false => now.options.read_code_map(stages.workers.memory())?,
+            false => how.seams.code_map(&mut now.options, stages.workers.memory())?,
             true => now.options.code_map.clone_from(&then.options.code_map),
         }
         let touched = Touched::new(then.options.code_map.as_ref(), now.options.code_map.as_ref());
@@ -182,7 +183,7 @@ impl<'u> SourceUpdate<'u> {
         let mut report = self.report(&scan)?;
         let night = Night::new(&self.files, &self.then);
         let mut guards = Guards::new(&self.how.writing.allowed);
-        night.guard_missing(&[&scan.missing[..], &scan.pruned].concat(), &mut guards);
+        night.guard_missing(&scan, &mut guards);
         if self.is_moved() && self.now.options.files_by == FilesBy::Stock {
             night.guard_codes(&scan, &mut guards);
         }
@@ -195,15 +196,15 @@ impl<'u> SourceUpdate<'u> {
         if trading.is_some_and(|(trading, then)| trading.differs(&then.days)) && self.trust() != Trust::Nothing {
             return Ok(Ended::WithOtherDays);
         }
+        if let Some(path) = self.stuck(&survey, &scan) {
+            return Ok(Ended::WithoutMap(path));
+        }
         let Some((spill, gathered)) = found else {
             return Ok(Ended::With(Box::new(Step { report, snapshot: None })));
         };
         let entries = source_entries(&survey, &gathered);
         let reread = Reread { survey, spill, gathered, entries };
-        if let Some(path) = self.stuck(&reread, &scan) {
-            return Ok(Ended::WithoutMap(path));
-        }
-        let units = self.units(&reread, &scan, &gained)?;
+        let units = self.units(&reread, &scan)?;
         let stay = report.pruned_files.extract_if(.., |path| !units.is_whole(path, &self.now.options));
         report.missing_files.extend(stay);
         report.missing_files.sort_unstable();
@@ -323,9 +324,10 @@ impl<'u> SourceUpdate<'u> {
         let (count, name) = (panel.columns.len(), whole.source_names()?[self.place]);
         let surveyor = Surveyor::again(&self.folder, scan, &prior, options, &stages.workers, stages.observer);
         let check = |survey: &Survey| check_before_reading(whole, survey, count, name);
+        let surveyor = (surveyor, self.how.pass.rereads);
         let read = self.how.seams.read(surveyor, &check, stages, self.writer, before);
         let (survey, found) = read.map_err(|error| self.with_columns_kept(error, name))?;
-        check_new_columns(whole, &survey.columns[count..], (name, survey.options()))?;
+        check_new_columns(whole, &survey.columns, count, (name, survey.options()))?;
         if survey.columns.is_empty() && !panel_then.columns.is_empty() {
             return Err(without_columns(name));
         }
@@ -348,14 +350,14 @@ impl<'u> SourceUpdate<'u> {
     }
 
     /// A file that stays as it is, of which rows would go from one stock to another: they would be of both.
-    fn stuck(&self, reread: &Reread, scan: &Scan) -> Option<String> {
-        let skipped = with_status(&reread.entries, FileStatus::Skipped).map(|entry| &entry.path);
+    fn stuck(&self, survey: &Survey, scan: &Scan) -> Option<String> {
+        let skipped = survey.skipped.iter().map(|skipped| &skipped.path);
         let is_by_stock = self.now.options.files_by == FilesBy::Stock;
         skipped.chain(&scan.missing).find(|path| is_by_stock && self.is_touched(path)).cloned()
     }
 
     /// What becomes of units, now that files were read again.
-    fn units<'r>(&'r self, reread: &'r Reread, scan: &Scan, gained: &BTreeSet<String>) -> Result<Units<'r>> {
+    fn units<'r>(&'r self, reread: &'r Reread, scan: &Scan) -> Result<Units<'r>> {
         let (then, options) = (&self.then.options, &self.now.options);
         let entries = &reread.entries;
         let skipped = with_status(entries, FileStatus::Skipped);
@@ -383,7 +385,7 @@ impl<'u> SourceUpdate<'u> {
                 false => standing::beside(self.writer.live()?, self.place, left_out)?,
             };
             let laid = (left_out, units.beside.as_ref());
-            standing::let_stand(&mut units.rules, &units.standing, gained, laid, options)?;
+            standing::let_stand(&mut units.rules, &units.standing, laid, options)?;
         }
         Ok(units)
     }
@@ -415,7 +417,7 @@ impl<'u> SourceUpdate<'u> {
     ) -> Result<Step> {
         let Reread { survey, spill, gathered, entries } = reread;
         let (whole, before, options, place) = (&self.whole, &self.before, &self.now.options, self.place);
-        let panel = panel_of(survey);
+        let panel = recast(panel_of(survey), &gathered.read, before)?;
         check_dates(before, &panel.date_form)?;
         let (inputs, key) = (codes_of(survey, gathered), panel.key.clone());
         if self.is_moved() && options.files_by == FilesBy::Date {
@@ -438,9 +440,8 @@ impl<'u> SourceUpdate<'u> {
         let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let sealer = Sealer { gathering, columns };
         let days = self.then.rolled.as_ref().map(|rolled| &rolled.days[..]);
-        let known_then = KnownThen { days, beside: units.beside.as_ref() };
         let revision = Revision::new(sealer, revised, &snapshot, key, &stock_rules, dates)?;
-        let revision = revision.by_date(date_rules).beside(known_then);
+        let revision = revision.by_date(date_rules).knowing(KnownThen { days, beside: units.beside.as_ref() });
         let Some(mut changes) = self.how.seams.compare(&revision, self.stages)? else {
             return Ok(Step { report, snapshot: None });
         };
@@ -575,19 +576,14 @@ impl<'u> SourceUpdate<'u> {
         let same_settings = self.same_settings()
             && settings.appended.marks_as(&self.then.appended)
             && settings.restored == self.then.restored
+            // One that came back may be gone again, and is to be told then.
+            && self.then.missing.iter().all(|path| settings.missing.contains(path))
             && waiting(&settings.rolled) == waiting(&self.then.rolled);
         // What was allowed is remembered, so that it stops no other night.
         let laid_anew = self.how.pass.is_changed && !gained.is_empty();
         let is_known = !report.changes_anything() && same_settings && !laid_anew && report.guards.is_empty();
         !(is_known && same_files(&self.files, files) && same_skips(&self.skips_before(), &report.skipped))
     }
-}
-
-/// Refuses a type of dates that cannot hold those which the source has.
-fn check_dates(before: &Store, form: &DateForm) -> Result<()> {
-    let Some(date) = form.first_without(before.dates()?) else { return Ok(()) };
-    let why = format!("of the dates to {form}: the store's date {date} has no place in it");
-    Err(Error::invalid(Setting::Cast(Vec::new()), why, [Remedy::Do("choose another type".to_owned())]))
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.

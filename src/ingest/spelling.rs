@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::gather::intake::Read;
+use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::panel::{DateForm, Spelling};
+use crate::panel::{DateForm, PanelSchema, Spelling};
+use crate::remedy::{Remedy, Setting};
 use crate::source::{FileOutcome, Survey};
+use crate::store::Store;
 
 /// The form of the dates of a new panel, which has these dates: that of most files, date32 where two forms have as
 /// many. Under a cast the type is the user's, and the spelling of a text that of most files that spell one.
@@ -25,9 +28,35 @@ pub(super) fn date_form(survey: &Survey, read: &[Read], dates: impl IntoIterator
     // A form holds the dates of files that have it; those of others, such as of a year with two digits, it may not.
     let has_all = |file: &FileOutcome| match &file.date_form {
         Some(other) => *other == form,
-        None => !file.is_mixed,
+        None => file.other_form.is_none(),
     };
     if files().all(has_all) || dates.into_iter().all(|date| form.holds(date)) { form } else { common }
+}
+
+/// `panel` with dates in text spelt as most of the files that were `read` spell them, where a user casts to text what was
+/// none in the source `before`.
+pub(super) fn recast(mut panel: PanelSchema, read: &[Read], before: &Store) -> Result<PanelSchema> {
+    let is_text = |form: &DateForm| form.spelling != Spelling::Day && !form.data_type.is_integer();
+    let then = &before.schema()?.date_form;
+    if is_text(then) || !is_text(&panel.date_form) {
+        return Ok(panel);
+    }
+    let forms = || read.iter().flat_map(|read| &read.files).map(|file| &file.date_form);
+    let texts = forms().flatten().filter(|form| is_text(form));
+    let Some(form) = usual(texts.map(|form| form.cast_to(&panel.date_form.data_type))) else { return Ok(panel) };
+    // One of a user's own may not hold the dates of files that spell them otherwise.
+    let is_of_all = || forms().all(|own| own.as_ref().is_some_and(|own| own.spelling == form.spelling));
+    if !matches!(form.spelling, Spelling::Custom(_)) || is_of_all() {
+        panel.date_form = form;
+    }
+    Ok(panel)
+}
+
+/// Refuses a type of dates that cannot hold those which the source has.
+pub(super) fn check_dates(before: &Store, form: &DateForm) -> Result<()> {
+    let Some(date) = form.first_without(before.dates()?) else { return Ok(()) };
+    let why = format!("of the dates to {form}: the store's date {date} has no place in it");
+    Err(Error::invalid(Setting::Cast(Vec::new()), why, [Remedy::Do("choose another type".to_owned())]))
 }
 
 /// The form that most have; `None` where there is none or two have as many. Texts of one spelling count together, of
@@ -56,18 +85,19 @@ fn usual(forms: impl Iterator<Item = DateForm>) -> Option<DateForm> {
 pub(super) fn date_note(survey: &Survey, read: &[Read], panel: &DateForm) -> Option<String> {
     let mut others: BTreeMap<String, (usize, &Path)> = BTreeMap::new();
     for (file, input) in read.iter().flat_map(|read| read.files.iter().zip(&survey.inputs[read.input].files)) {
-        let form = match &file.date_form {
-            None if !file.is_mixed => continue,
-            Some(form) if form.spelt() == panel.spelt() => continue,
-            Some(form) => form.to_string(),
-            None => "several ways at once".to_owned(),
+        let form = match (&file.date_form, &file.other_form) {
+            (Some(form), _) if form.spelt() == panel.spelt() => continue,
+            (Some(form), _) => form.to_string(),
+            (None, Some(other)) => other.clone(),
+            (None, None) => continue,
         };
         others.entry(form).or_insert((0, &input.path)).0 += 1;
     }
     let example =
         |(form, (count, path)): (&String, &(usize, &Path))| format!("{form} in {count} such as {}", path.display());
-    // A user who decided on a type knows that files have others.
-    (!others.is_empty() && survey.date_cast().is_none()).then(|| {
+    // A user who decided on a type knows that files have others; a column that the key keeps comes out as it is.
+    let is_meant = || survey.date_cast().is_some() || survey.keeps_file_dates();
+    (!others.is_empty() && !is_meant()).then(|| {
         let others: Vec<String> = others.iter().map(example).collect();
         format!("dates are {panel}, and some files spell them otherwise ({})", others.join(", "))
     })

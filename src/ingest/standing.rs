@@ -46,15 +46,14 @@ pub(super) fn beside(live: &Store, place: usize, left_out: &LeftOut) -> Result<O
     Ok(Some(Beside { store, outer }))
 }
 
-/// Lets the rows of these `units` stand: nothing comes but what nobody knew then. Of those that `gained` keys before the
-/// version `beside` which they are laid, nobody can say that any more, and all comes that they lack.
+/// Lets the rows of these `units` stand: nothing comes but what nobody knew then. Of those that got keys before the version
+/// `beside` which they are laid, nobody can say that any more, and all comes that they lack.
 ///
 /// # Errors
 /// When that version is damaged.
 pub(super) fn let_stand(
     rules: &mut HashMap<String, Rule>,
     units: &BTreeSet<String>,
-    gained: &BTreeSet<String>,
     (left_out, beside): (&LeftOut, Option<&Beside>),
     options: &SourceOptions,
 ) -> Result<()> {
@@ -63,7 +62,7 @@ pub(super) fn let_stand(
         None => BTreeSet::new(),
     };
     for (unit, rule) in rules.iter_mut().filter(|(unit, _)| units.contains(*unit)) {
-        let wanted = if gained.contains(unit) && unknown.contains(unit) { Wanted::Absent } else { Wanted::New };
+        let wanted = if unknown.contains(unit) { Wanted::Absent } else { Wanted::New };
         *rule = Rule { unread: Unread::Stays, wanted, ..*rule };
     }
     Ok(())

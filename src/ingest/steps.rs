@@ -1,8 +1,6 @@
 //! Several changes that become one version: each goes on from the one before, and only the last is published.
 
-use std::collections::HashMap;
-
-use super::expected::{Brought, Codes, Expected, guard_expected};
+use super::expected::{Brought, Expected, guard_expected};
 use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
 use super::limit::Limit;
@@ -103,20 +101,14 @@ impl<'w> Steps<'w> {
         self.pending = step.snapshot.or(self.pending.take());
     }
 
-    /// Looks whether the date that is expected would be there, also of each source of those at `updated`, where sources
-    /// that changed, by place, have these codes on it.
+    /// Looks whether the date that is expected would be there, also of each source that is updated.
     ///
     /// # Errors
     /// When the store is damaged.
-    pub(super) fn expect(
-        &mut self,
-        expected: Expected,
-        (updated, codes): (&[usize], HashMap<usize, Codes>),
-        allowed: &[Guard],
-    ) -> Result<()> {
+    pub(super) fn expect(&mut self, expected: Expected, brought: Brought<'_>, allowed: &[Guard]) -> Result<()> {
         let mut guards = Guards::new(allowed);
         if let Some(live) = self.writer.readers_version() {
-            guard_expected(expected, live, Brought { updated, codes, is_dry: self.dry_run }, &mut guards)?;
+            guard_expected(expected, live, brought, &mut guards)?;
         }
         if let Some(report) = &mut self.report {
             report.meet(guards);

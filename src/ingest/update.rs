@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::assignment::Assignment;
-use super::expected::{Codes, Expected};
+use super::expected::{Brought, Codes, Expected};
 use super::gather::stages::Stages;
 use super::join::{Join, LeftOut};
 use super::left::{check_outer, guarded, settle};
@@ -101,9 +101,9 @@ impl<'a> Update<'a> {
     }
 
     /// Publishes only where the panel then has rows on `date`, and of at least so many stocks, or such a share of those
-    /// that have the date before: else [`Guard::ExpectedDate`](crate::Guard::ExpectedDate) is met. Of several sources each is
-    /// asked that is updated, has most of its stocks on every date, and was not behind the others before; a number of
-    /// stocks is asked of all together.
+    /// that have the date before: else [`Guard::ExpectedDate`](crate::Guard::ExpectedDate) is met. Of several sources
+    /// each is asked that is updated, has most of its stocks on every date, and was not behind the others before (of
+    /// those that are named: was there on the date before this one); a number of stocks is asked of all together.
     pub fn expect(mut self, date: Date, least: Limit) -> Self {
         self.expected = Some(Expected { date, least });
         self
@@ -140,7 +140,9 @@ impl<'a> Update<'a> {
         }
         settle(&mut steps, stages, &self.writing, guarded)?;
         if let Some(expected) = self.expected {
-            steps.expect(expected, (&places, brought), &self.writing.allowed)?;
+            let are_named = !self.sources.is_empty();
+            let brought = Brought { updated: &places, are_named, codes: brought, is_dry: self.writing.dry_run };
+            steps.expect(expected, brought, &self.writing.allowed)?;
         }
         steps.finish(stages)
     }
@@ -206,7 +208,7 @@ impl<'a> Update<'a> {
             "another code map cannot be followed while {path} cannot be used: some of its rows would be of two stocks"
         );
         let is_set = self.assignments.iter().any(|(_, assignment)| assignment.is_of_code_map());
-        if is_set || self.changes.code_map.is_some() {
+        if is_set || self.changes.code_map.is_some() || !seams.reads_again() {
             return Err(Error::refused(what, "write the file anew, ignore it, or prune it"));
         }
         let pass = Pass { keeps_map: true, ..pass };

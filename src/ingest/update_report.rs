@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::gather::intake::Gathered;
 use super::guard::{GuardMet, Guards, NearLimit};
 use super::limit::Limit;
+use super::named_codes::codes_note;
 use super::restated::{FilledColumn, RestatedColumn, RestatedStock};
 use super::revise::changes::{Changes, DirtyDate, RowChange};
 use super::spelling::date_note;
@@ -374,6 +375,7 @@ impl UpdateReport {
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
         self.notes.extend(date_note(survey, &gathered.read, date_form));
+        self.notes.extend(codes_note(survey, &gathered.read));
     }
 
     /// Decides whether the change may be published: not with more rows restated or removed than `most` of the `rows`
@@ -387,10 +389,10 @@ impl UpdateReport {
             ("max-restated", most, (count, rows), "rows are restated or removed"),
             ("max-skipped", self.max_skipped, skipped, "files are skipped"),
         ];
-        for (word, most, (count, of), what) in limits {
+        for (guard, most, (count, of), what) in limits {
             if let Some(most) = most.filter(|most| most.allows(count, of) && most.is_near(count, of)) {
                 let what = format!("{count} of {of} {what}; at most {most} may be");
-                self.near.push(NearLimit { word, source: None, count, of, what });
+                self.near.push(NearLimit { guard, source: None, count, of, what });
             }
         }
     }
@@ -417,7 +419,7 @@ impl UpdateReport {
     /// Refuses a change that leaves no row, and names the files that could not be used, or the `calendar` that knows no
     /// trading date of a row.
     pub(super) fn refuse_empty(&self, calendar: Option<&str>) -> Result<()> {
-        if self.rows + self.added > self.removed {
+        if self.rows + self.added > self.removed || self.is_stopped() {
             return Ok(());
         }
         let what = "no row of the store would be left";

@@ -86,7 +86,7 @@ impl<'a> Write<'a> {
         let frame = frame.settle(&schema, parted.says_more)?;
         let panel = frame.panel(parted.form.clone())?;
         let spill = stages.spill(writer, 0)?;
-        let sections = parted.sections(stages, frame.options(), (&panel, None), &spill)?;
+        let sections = parted.sections(stages, &frame, (&panel, None), &spill)?;
         drop(parted);
         if sections.dates.is_empty() {
             return Err(no_rows());

@@ -1,21 +1,29 @@
 //! The facts as the page takes them: numbers in lists, and the stocks' months as bytes.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::coverage::{ColumnCoverage, Coverage, Distribution, StockState, VersionCoverage};
+use crate::coverage::{ColumnCoverage, Coverage, Distribution, StockState, VersionChange, VersionCoverage};
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::store::{SourceInfo, Store};
+use crate::quantity::shown;
+use crate::store::{DateChange, SourceInfo, Store};
 
 /// Cells of stocks x months that a page draws, at most: 32 MiB, where 5,000 stocks in 25 years are 1.5.
 const MOST_CELLS: usize = 32 << 20;
 
-/// Dates on which something changed, of all versions together: some 5 MB of the page.
-const MOST_CHANGED_DATES: usize = 200_000;
+/// Versions that are listed, at most: half a megabyte.
+const MOST_VERSIONS: usize = 2000;
+
+/// Bytes of what versions changed, at most: a page of 5,000 stocks in 25 years stays below 5 MB.
+const CHANGE_BYTES: usize = 600_000;
+
+/// Bytes of the numbers of rows by date, at most.
+const COUNT_BYTES: usize = 400_000;
 
 /// Skipped files of a source that are listed, at most.
 const MOST_SKIPPED: usize = 1000;
@@ -42,6 +50,10 @@ struct Facts<'a> {
     /// A byte for each stock and month, stock after stock: on how many of its dates the stock has a row.
     heat: Option<String>,
     columns: Vec<Column<'a>>,
+    /// Days that the panel had once.
+    gone: Vec<i32>,
+    version_count: usize,
+    /// The newest.
     versions: Vec<Value>,
     sources: Vec<Value>,
 }
@@ -81,11 +93,14 @@ struct Column<'a> {
 pub(super) fn json(store: &Store, coverage: &Coverage) -> Result<String> {
     let dates = &coverage.dates;
     let by_date = |of: fn(&crate::coverage::DateCoverage) -> u32| dates.iter().map(of).collect();
+    let known = known_dates(coverage);
+    // A live version that cannot be opened keeps nobody from a page about an older one.
+    let live = Store::open_with(store.path(), store.access()).ok().map(|live| live.version());
     let name = store.path().file_name().unwrap_or(store.path().as_os_str());
     let facts = Facts {
         store: name.to_string_lossy().into_owned(),
         version: coverage.version,
-        made: made(coverage.created_ns),
+        made: shown(coverage.created_ns),
         rows: coverage.rows,
         dates: dates.iter().map(|date| date.date.days()).collect(),
         month_of: coverage.months.iter().enumerate().flat_map(|(at, m)| (0..m.dates).map(move |_| at as u32)).collect(),
@@ -100,21 +115,37 @@ pub(super) fn json(store: &Store, coverage: &Coverage) -> Result<String> {
         stocks: stocks(coverage),
         heat: heat(coverage),
         columns: coverage.columns.iter().map(column).collect(),
-        versions: versions(&coverage.versions, store.kept_versions()?.last().copied()),
+        gone: known.iter().filter(|date| place(coverage, date).is_err()).map(|date| date.days()).collect(),
+        version_count: coverage.versions.len(),
+        versions: versions(&coverage.versions, &known, live)?,
         sources: coverage.sources.iter().map(source).collect(),
     };
-    let text = serde_json::to_string(&facts)
+    text(&facts)
+}
+
+fn text(facts: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string(facts)
         .map_err(|error| Error::Failed { action: "write the page's facts".to_owned(), source: Box::new(error) })?;
     // Such a character is in a text, where its escape means the same.
     Ok(text.replace('<', "\\u003c"))
 }
 
-fn made(ns: i64) -> String {
-    DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::Secs, true)
+/// Where a date of the panel is.
+fn place(coverage: &Coverage, date: &Date) -> std::result::Result<usize, usize> {
+    coverage.dates.binary_search_by_key(date, |known| known.date)
+}
+
+/// The dates of the panel, and those that some version dirtied: it had them once.
+fn known_dates(coverage: &Coverage) -> Vec<Date> {
+    let dirty = coverage.versions.iter().filter_map(|version| version.dirty.as_ref()).flatten();
+    let gone: BTreeSet<Date> = dirty.copied().filter(|date| place(coverage, date).is_err()).collect();
+    let mut known: Vec<Date> = coverage.dates.iter().map(|date| date.date).chain(gone).collect();
+    known.sort_unstable();
+    known
 }
 
 fn stocks(coverage: &Coverage) -> Stocks<'_> {
-    let place = |date: Date| coverage.dates.binary_search_by_key(&date, |known| known.date).unwrap_or_default();
+    let place = |date: Date| place(coverage, &date).unwrap_or_default();
     let stocks = &coverage.stocks;
     let letter = |state| match state {
         StockState::Current => 'c',
@@ -173,39 +204,40 @@ fn short(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
 
-/// All of them; what they changed, of the newest whose dates together are not too many.
-fn versions(all: &[VersionCoverage], live: Option<u64>) -> Vec<Value> {
-    let mut room = MOST_CHANGED_DATES;
-    let newest_first = all.iter().rev().map(|told| {
-        let dates = told.dirty.as_ref().map_or(0, Vec::len);
-        let left = room.checked_sub(dates);
-        room = left.unwrap_or(0);
-        version(told, left.is_some(), live)
-    });
-    let mut versions: Vec<Value> = newest_first.collect();
+/// The newest of them, oldest first; what they changed, of as many of the newest as there is room for, however many there
+/// are and however much each changed.
+fn versions(all: &[VersionCoverage], known: &[Date], live: Option<u64>) -> Result<Vec<Value>> {
+    let (mut changes, mut counts) = (Room(CHANGE_BYTES), Room(COUNT_BYTES));
+    let mut versions = Vec::new();
+    for told in all.iter().rev().take(MOST_VERSIONS) {
+        let mut version = version(told, live);
+        if let (Some(dirty), Some(change)) = (&told.dirty, &told.change) {
+            version["change"] = changes.take(what_changed(dirty, change, known))?;
+            match version["change"].is_null() {
+                true => version["untold"] = json!("large"),
+                false => version["counts"] = counts.take(by_date(dirty, &change.dates))?,
+            }
+        }
+        versions.push(version);
+    }
     versions.reverse();
-    versions
+    Ok(versions)
 }
 
-fn version(version: &VersionCoverage, has_room: bool, live: Option<u64>) -> Value {
-    let VersionCoverage { entry, kept, dirty, change, untold } = version;
-    let (dirty, change) = if has_room { (dirty.as_ref(), change.as_ref()) } else { (None, None) };
-    let untold = if has_room { json!(untold) } else { json!("large") };
-    let change = change.map(|change| {
-        let dates = change.dates.iter().map(|d| json!([d.date.days(), d.added, d.restated, d.removed, d.filled]));
-        let columns = change.columns.iter().map(|column| json!([column.column, column.restated, column.filled]));
-        let stocks = change.stocks.iter();
-        let stocks = stocks.map(|s| json!([s.stock, s.added, s.restated, s.removed, s.filled]));
-        json!({
-            "dates": dates.collect::<Value>(),
-            "column_count": change.column_count,
-            "columns": columns.collect::<Value>(),
-            "stock_count": change.stock_count,
-            "stocks": stocks.collect::<Value>(),
-        })
-    });
-    // The dates of a change that is told are those.
-    let dirty = dirty.filter(|_| change.is_none());
+/// How many bytes of the page are left for something.
+struct Room(usize);
+
+impl Room {
+    /// `value`, or null when there is no room for it, or was none for one before.
+    fn take(&mut self, value: Value) -> Result<Value> {
+        let left = self.0.checked_sub(text(&value)?.len());
+        self.0 = left.unwrap_or(0);
+        Ok(if left.is_some() { value } else { Value::Null })
+    }
+}
+
+fn version(version: &VersionCoverage, live: Option<u64>) -> Value {
+    let VersionCoverage { entry, kept, untold, .. } = version;
     let state = match kept {
         _ if live == Some(entry.version) => "live",
         true => "kept",
@@ -213,7 +245,7 @@ fn version(version: &VersionCoverage, has_room: bool, live: Option<u64>) -> Valu
     };
     json!({
         "version": entry.version,
-        "made": made(entry.created_ns),
+        "made": shown(entry.created_ns),
         "command": entry.command,
         "rows": entry.rows,
         "added": entry.added,
@@ -222,10 +254,37 @@ fn version(version: &VersionCoverage, has_room: bool, live: Option<u64>) -> Valu
         "filled": entry.filled,
         "dirty_dates": entry.dirty_dates,
         "state": state,
-        "dirty": dirty.map(|dates| dates.iter().map(|date| json!(date.days())).collect::<Value>()),
-        "change": change,
         "untold": untold,
     })
+}
+
+/// Dirty dates are runs among the known ones: where each begins, and how many it has.
+fn what_changed(dirty: &[Date], change: &VersionChange, known: &[Date]) -> Value {
+    let places: Vec<usize> = dirty.iter().filter_map(|date| known.binary_search(date).ok()).collect();
+    let runs = places.chunk_by(|a, b| a + 1 == *b).flat_map(|run| [run[0], run.len()]);
+    let columns = change.columns.iter().map(|column| json!([column.column, column.restated, column.filled]));
+    let stocks = change.stocks.iter().map(|s| json!([s.stock, s.added, s.restated, s.removed, s.filled]));
+    json!({
+        "dirty": runs.collect::<Vec<usize>>(),
+        "lost": change.lost,
+        "column_count": change.column_count,
+        "columns": columns.collect::<Value>(),
+        "stock_count": change.stock_count,
+        "stocks": stocks.collect::<Value>(),
+    })
+}
+
+/// Rows of each dirty date, by what became of them; what became of none is left out.
+fn by_date(dirty: &[Date], changes: &[DateChange]) -> Value {
+    let mut lists: [(&str, Vec<u64>); 4] = ["added", "restated", "removed", "filled"].map(|name| (name, Vec::new()));
+    let mut changes = changes.iter().peekable();
+    for date in dirty {
+        let change = changes.next_if(|change| change.date == *date);
+        let counts = change.map_or([0; 4], |of| [of.added, of.restated, of.removed, of.filled]);
+        lists.iter_mut().zip(counts).for_each(|((_, list), count)| list.push(count));
+    }
+    let some = lists.into_iter().filter(|(_, list)| list.iter().any(|&count| count > 0));
+    some.map(|(name, list)| (name.to_owned(), json!(list))).collect::<Map<String, Value>>().into()
 }
 
 fn source(source: &SourceInfo) -> Value {
@@ -239,4 +298,77 @@ fn source(source: &SourceInfo) -> Value {
         "skipped_count": source.skipped_files.len(),
         "skipped": skipped.map(|file| json!([file.path, file.reason.what()])).collect::<Value>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::VersionEntry;
+
+    /// A version that restated a row on each of these dates.
+    fn restating(version: u64, dates: &[Date]) -> VersionCoverage {
+        let counts = dates.iter().map(|&date| DateChange { restated: 1, ..DateChange::none(date) });
+        VersionCoverage {
+            entry: VersionEntry {
+                version,
+                commit: version,
+                created_ns: 0,
+                command: "update".to_owned(),
+                rows: 17_000_000,
+                dates: 6552,
+                added: 0,
+                restated: dates.len() as u64,
+                filled: 0,
+                removed: 0,
+                dirty_dates: dates.len() as u64,
+                dirty_stocks: 1,
+                dirty_columns: 1,
+                changes: None,
+            },
+            kept: false,
+            dirty: Some(dates.to_vec()),
+            change: Some(VersionChange {
+                dates: counts.collect(),
+                lost: Vec::new(),
+                column_count: 1,
+                columns: Vec::new(),
+                stock_count: 1,
+                stocks: Vec::new(),
+            }),
+            untold: None,
+        }
+    }
+
+    /// What the page says of `count` versions, each of which restated `dates`; and how many bytes that takes.
+    fn told(count: u64, known: &[Date], dates: &[Date]) -> (Vec<Value>, usize) {
+        let all: Vec<VersionCoverage> = (1..=count).map(|version| restating(version, dates)).collect();
+        let versions = versions(&all, known, Some(count)).unwrap();
+        let bytes = text(&versions).unwrap().len();
+        (versions, bytes)
+    }
+
+    #[test]
+    fn what_a_page_says_of_versions_is_bounded_and_the_newest_are_told_most() {
+        let days: Vec<Date> = (10_000..16_552).filter_map(Date::from_days).collect();
+        let scattered: Vec<Date> = days.iter().copied().step_by(2).collect();
+        for (count, dates) in [(60, &days[..]), (120, &scattered), (2500, &scattered[..50]), (3000, &days[..1])] {
+            let (versions, bytes) = told(count, &days, dates);
+            assert!(bytes < 1_500_000, "{count} versions: {bytes}");
+            assert_eq!(versions.len() as u64, count.min(2000));
+            let newest = versions.last().unwrap();
+            assert_eq!((&newest["version"], &newest["state"]), (&json!(count), &json!("live")));
+            assert_eq!(newest["counts"]["restated"].as_array().map(Vec::len), Some(dates.len()));
+            // From the newest to the oldest ever less is told, and the page says so.
+            let told = |version: &Value| match (version["change"].is_null(), version["counts"].is_null()) {
+                (false, counts) => 1 + u32::from(!counts),
+                (true, _) => 0,
+            };
+            assert!(versions.iter().map(told).is_sorted());
+            let is_said = |version: &Value| (version["untold"] == "large") == (told(version) == 0);
+            assert!(versions.iter().all(is_said));
+        }
+        // A month of nights that restate a stock's whole history is told by date.
+        let (versions, _) = told(25, &days, &days);
+        assert!(versions.iter().all(|version| version["counts"]["restated"].as_array().is_some()));
+    }
 }

@@ -19,11 +19,14 @@ use crate::remedy::{Remedy, Setting};
 use crate::sink::NewFile;
 use crate::storage::{Dir, Disk};
 use crate::store::Store;
-use crate::workers::Workers;
+use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// How a page begins, by which it is known again.
 const MARK: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
                     <meta name=\"generator\" content=\"transect report\">\n";
+
+/// How often what is told is held, at most: as it is, laid out in values of JSON, which take more, and as text that grows.
+const TIMES: u64 = 6;
 
 /// Nothing is loaded: scripts and styles are those of the page.
 const HEAD: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; \
@@ -48,6 +51,7 @@ pub struct Page<'a> {
     path: PathBuf,
     force: bool,
     workers: Option<usize>,
+    memory: u64,
     disk: Disk,
     observer: &'a dyn Observer,
 }
@@ -70,7 +74,8 @@ impl<'a> Page<'a> {
     /// Will write the coverage of `store`'s version to the file at `path`.
     pub fn new(store: &Store, path: impl AsRef<Path>) -> Page<'a> {
         let path = path.as_ref().to_owned();
-        Page { store: store.clone(), path, force: false, workers: None, disk: Disk::default(), observer: &Silent }
+        let (workers, memory, disk) = (None, DEFAULT_MEMORY, Disk::default());
+        Page { store: store.clone(), path, force: false, workers, memory, disk, observer: &Silent }
     }
 
     /// Whether to replace a file that is no such page.
@@ -82,6 +87,12 @@ impl<'a> Page<'a> {
     /// How many threads to use; all cores unless set.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
+        self
+    }
+
+    /// How many bytes to hold at most; 512 MiB unless set.
+    pub fn memory(mut self, memory: u64) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -106,7 +117,8 @@ impl<'a> Page<'a> {
         let began = Instant::now();
         let (dir, name) = self.place()?;
         self.check(&dir, &name)?;
-        let coverage = Coverage::of(&self.store, &Workers::new(self.workers)?, self.observer)?;
+        let workers = Workers::new(self.workers)?.within(self.memory);
+        let coverage = Coverage::held(&self.store, &workers, self.observer, TIMES)?;
         let facts = facts::json(&self.store, &coverage)?;
         let mut file = NewFile::create(dir, &name)?;
         for part in [

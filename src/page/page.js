@@ -20,6 +20,7 @@
   const day = (days) => new Date(days * DAY * 1000).toISOString().replace(/^\+0*/, "").slice(0, 10);
   const month = (name) => `${String(Math.floor(name / 100)).padStart(4, "0")}-${String(name % 100).padStart(2, "0")}`;
   const counted = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
+  const some = (shown, all) => count(all) + (all > shown ? `, of which the newest ${count(shown)} follow` : "");
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const make = (tag, text, className) => {
@@ -122,9 +123,26 @@
   };
   const line = (label, data, colour, more = {}) =>
     ({ label, data, stroke: colour, width: 1.5, points: { show: data.length === 1 }, value: (_, at) => at === null ? "" : count(at), ...more });
-  const dots = (label, data, colour) =>
-    ({ label, data, stroke: colour, fill: colour, paths: () => null, points: { show: true, size: 7, stroke: colour, fill: colour },
+  const dots = (label, data, colour, more = {}) =>
+    ({ label, data, stroke: colour, fill: colour, paths: () => null, points: { show: true, size: 7, stroke: colour, fill: colour, ...more },
       value: (_, at) => at === null || at === undefined ? "" : count(at) });
+  // Marks that their shapes tell apart, too: the corners of each around its place.
+  const marked = (corners) => (chart, series, from, to) => {
+    const path = new Path2D(), [x, y] = [chart.data[0], chart.data[series]], half = 4.5 * (window.devicePixelRatio || 1);
+    for (let at = from; at <= to; at++) {
+      if (y[at] === null) continue;
+      const [left, top] = [chart.valToPos(x[at], "x", true), chart.valToPos(y[at], "y", true)];
+      corners.forEach(([right, down], corner) => path[corner === 0 ? "moveTo" : "lineTo"](left + right * half, top + down * half));
+      path.closePath();
+    }
+    return { stroke: path, fill: path };
+  };
+  const KINDS = [
+    ["restated", "● restated", "--orange", {}],
+    ["added", "▲ added", "--blue", { paths: marked([[0, -1], [1, 0.8], [-1, 0.8]]) }],
+    ["removed", "▼ removed", "--text", { paths: marked([[0, 1], [1, -0.8], [-1, -0.8]]) }],
+    ["filled", "□ filled", "--soft", { paths: marked([[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]]), fill: "transparent" }],
+  ];
 
   const seconds = facts.dates.map((days) => days * DAY);
   const drawOverTime = () => {
@@ -142,8 +160,9 @@
       if (at < facts.dates.length - 1) months[facts.month_of[at]][1] -= facts.last_on[at];
     });
     drawMoves(months);
-    table($("unusual"), `Dates on which unusually many stocks are absent: ${count(facts.unusual.length)}`,
-      ["date", "#stocks", "#absent", "#share"], facts.unusual.slice(-200).reverse().map((at) => [day(facts.dates[at]),
+    const unusualRows = facts.unusual.slice(-200).reverse();
+    table($("unusual"), `Dates on which unusually many stocks are absent: ${some(unusualRows.length, facts.unusual.length)}`,
+      ["date", "#stocks", "#absent", "#share"], unusualRows.map((at) => [day(facts.dates[at]),
         count(facts.stocks_on[at]), count(facts.absent[at]), percent(facts.absent[at], facts.absent[at] + facts.stocks_on[at])]));
   };
   const drawMoves = (months) => {
@@ -165,8 +184,8 @@
   // --- heat maps ---------------------------------------------------------------------------------------------------
   // Draws rows x months. `share(row, month)` is from 0 to 1, or -1 for nothing; where there are more rows than lines of
   // the canvas, a line is the mean of its rows. Says which rows and which month a place is of.
-  const heat = (canvas, { rows, name, share, mark, say, pick }) => {
-    const width = Math.max(300, canvas.parentElement.clientWidth), months = facts.months.length;
+  const heat = (canvas, { rows, named = facts.months, name, share, mark, say, pick }) => {
+    const width = Math.max(300, canvas.parentElement.clientWidth), months = named.length;
     const gutter = Math.min(190, Math.round(width / 4)), head = 6, foot = 20, edge = 8;
     const each = rows.length <= 45 ? 14 : Math.max(1, Math.floor(620 / rows.length));
     const height = Math.max(14, Math.min(rows.length * each, 620)), lines = Math.min(rows.length, height);
@@ -219,10 +238,10 @@
     draw.fillStyle = css("--soft");
     draw.textAlign = "left";
     // Months where there is room for all of them, else years.
-    const year = (at) => Math.floor(facts.months[at] / 100);
+    const year = (at) => Math.floor(named[at] / 100);
     const eachMonth = inner / months >= 64;
     let free = 0;
-    facts.months.forEach((name, at) => {
+    named.forEach((name, at) => {
       const x = gutter + at * inner / months;
       if ((at === 0 || eachMonth || year(at) !== year(at - 1)) && x >= free && x < width - 30) {
         draw.fillRect(x, height, 1, 5);
@@ -253,7 +272,20 @@
   // --- stocks ------------------------------------------------------------------------------------------------------
   const { stocks } = facts;
   const has = facts.heat === null ? null : Uint8Array.from(atob(facts.heat), (c) => c.charCodeAt(0));
-  const matches = (text, part) => text.toLowerCase().includes(part.trim().toLowerCase());
+  // What a click put into a filter, as the text that stands there: names may have commas.
+  const clicked = new Map();
+  // Whether a filter lets one of `names` through: those that a click chose, those that it names whole, between commas, or
+  // else those that it names in part.
+  const matching = (names, filter) => {
+    const text = filter.trim();
+    if (names.includes(text)) return (name) => name === text;
+    if (clicked.has(text)) return (name) => clicked.get(text).has(name);
+    const parts = text.split(",").map((part) => part.trim()).filter((part) => part);
+    const whole = new Set(parts.filter((part) => names.includes(part)));
+    const within = [text, ...parts].filter((part) => part && !whole.has(part)).map((part) => part.toLowerCase());
+    const passes = (name) => whole.has(name) || within.some((part) => name.toLowerCase().includes(part));
+    return parts.length === 0 ? () => true : passes;
+  };
   const monthStart = facts.months.map((_, at) => facts.month_of.indexOf(at));
   // The panel's dates of a month within a stock's life.
   const living = (stock, month) => {
@@ -263,7 +295,8 @@
   };
   const chosenStocks = () => {
     const part = $("stock").value, all = stocks.code.map((_, at) => at);
-    const chosen = part.trim() ? all.filter((at) => matches(stocks.code[at], part)) : all;
+    const passes = matching(stocks.code, part);
+    const chosen = all.filter((at) => passes(stocks.code[at]));
     if ($("order").value === "first") chosen.sort((a, b) => stocks.first[a] - stocks.first[b]);
     if ($("order").value === "holes") chosen.sort((a, b) => stocks.holes[b] - stocks.holes[a]);
     return chosen;
@@ -293,7 +326,7 @@
           return `${named}\n${month(facts.months[at])}: ` + (of === 0 ? "not listed" :
             `${count(of - there)} of ${counted(of, "date", "dates")} without a row`);
         },
-        pick: (some) => { if (some.length === 1) filter("stock", stocks.code[some[0]]); },
+        pick: (some) => filter("stock", some.map((at) => stocks.code[at])),
       });
     }
     const shown = [...chosen].sort((a, b) => (stocks.state[b] === "s") - (stocks.state[a] === "s") ||
@@ -303,14 +336,18 @@
       shown.map((at) => [stocks.code[at], STATES[stocks.state[at]], day(facts.dates[stocks.first[at]]),
         day(facts.dates[stocks.last[at]]), count(stocks.rows[at]), count(stocks.dates[at]), count(stocks.holes[at]),
         percent(stocks.holes[at], stocks.holes[at] + stocks.dates[at])]),
-      (at) => filter("stock", stocks.code[shown[at]]));
+      (at) => filter("stock", [stocks.code[shown[at]]]));
     $("chosen").textContent = `${count(chosen.length)} of ${counted(stocks.code.length, "stock", "stocks")}, ` +
       `${count(chosenColumns().length)} of ${counted(facts.columns.length, "column", "columns")}` +
       ($("stock").value.trim() ? "; stocks over time, columns and numbers are of all stocks" : "");
   };
 
   // --- columns -----------------------------------------------------------------------------------------------------
-  const chosenColumns = () => facts.columns.map((_, at) => at).filter((at) => matches(facts.columns[at].name, $("column").value));
+  const columnNames = facts.columns.map((column) => column.name);
+  const chosenColumns = () => {
+    const passes = matching(columnNames, $("column").value);
+    return columnNames.map((_, at) => at).filter((at) => passes(columnNames[at]));
+  };
   const drawColumns = () => {
     showRamp($("column-ramp"));
     heat($("column-heat"), {
@@ -364,8 +401,7 @@
       "#greatest"], [...years].reverse().map((year) => [String(year[0]), count(year[1]), percent(year[2], year[1]),
       percent(year[3], year[1]), count(year[4]), percent(year[5], year[6]), ...[7, 9, 12, 15, 8].map((place) => number(year[place]))]));
     const share = (kind, value) => kind === "scale" ? number(value) : (100 * value).toFixed(0) + " %";
-    table($("jumps"), `Jumps: ${count(column.jump_count)}` + (column.jump_count > column.jumps.length ?
-      `, of which the newest ${count(column.jumps.length)} follow` : ""), ["date", "what", "#before", "#after"],
+    table($("jumps"), `Jumps: ${some(column.jumps.length, column.jump_count)}`, ["date", "what", "#before", "#after"],
       [...column.jumps].reverse().map(([date, kind, before, after]) => [day(date), JUMPS[kind], share(kind, before), share(kind, after)]));
   };
 
@@ -376,15 +412,59 @@
   let version = null;
   const drawVersions = () => {
     const newest = [...facts.versions].reverse();
-    table($("version-table"), "", ["#version", "made", "command", "#rows", "#added", "#restated", "#removed", "#filled", "#dirty dates",
-      "state"],
+    table($("version-table"), `Versions: ${some(newest.length, facts.version_count)}`, ["#version", "made", "command", "#rows", "#added",
+      "#restated", "#removed", "#filled", "#dirty dates", "state"],
       newest.map((one) => [String(one.version), one.made, one.command, count(one.rows), count(one.added), count(one.restated),
         count(one.removed), count(one.filled), count(one.dirty_dates), one.state]),
       (at) => { version = newest[at]; drawVersion(); });
-    version = newest.find((one) => one.change) ?? newest[0] ?? null;
-    const line = $("version-table").querySelectorAll("tbody tr")[newest.indexOf(version)];
-    line?.classList.add("chosen");
-    drawVersion();
+    const choose = (one) => {
+      version = one;
+      $("version-table").querySelectorAll("tbody tr")
+        .forEach((line, at) => line.classList.toggle("chosen", newest[at] === one));
+      drawVersion();
+    };
+    drawCalendar(newest, choose);
+    choose(version ?? newest.find((one) => one.change) ?? newest[0] ?? null);
+  };
+  // Dates that the panel has, and those that went with a version; `dirtied` are places among them.
+  const known = [...facts.dates, ...facts.gone].sort((a, b) => a - b);
+  const dirtied = ({ change: { dirty } }) => {
+    const places = [];
+    for (let run = 0; run < dirty.length; run += 2) for (let at = 0; at < dirty[run + 1]; at++) places.push(dirty[run] + at);
+    return places;
+  };
+  const drawCalendar = (newest, choose) => {
+    const told = newest.filter((one) => one.change), left = newest.filter((one) => one.untold === "large").length;
+    $("calendar").hidden = told.length === 0;
+    $("calendar-left").textContent = left === 0 ? "" : `${counted(left, "older version", "older versions")} would make this page too long.`;
+    if (told.length === 0) return;
+    const places = new Map(), named = [], of = [];
+    const monthOf = known.map((days) => {
+      const date = new Date(days * DAY * 1000), name = date.getUTCFullYear() * 100 + date.getUTCMonth() + 1;
+      if (!places.has(name)) { places.set(name, named.length); named.push(name); of.push(0); }
+      of[places.get(name)]++;
+      return places.get(name);
+    });
+    const inMonths = new Map(told.map((one) => {
+      const counts = named.map(() => 0);
+      for (const place of dirtied(one)) counts[monthOf[place]]++;
+      return [one, counts];
+    }));
+    const sum = (counts) => counts.reduce((sum, count) => sum + count, 0);
+    showRamp($("version-ramp"));
+    heat($("version-heat"), {
+      rows: told,
+      named,
+      name: (one) => String(one.version),
+      share: (one, month) => (inMonths.get(one)[month] || -1) / of[month],
+      say: (some, at) => some.slice(0, 10).map((one) => {
+        const counts = inMonths.get(one);
+        const dates = (of) => counted(of, "dirty date", "dirty dates");
+        return `Version ${one.version}: ` + (at === null ? dates(sum(counts)) :
+          `${dates(counts[at])} in ${month(named[at])}, which has or had ${count(of[at])}`);
+      }).join("\n"),
+      pick: (some) => choose(some[0]),
+    });
   };
   const drawVersion = () => {
     const place = $("version");
@@ -394,31 +474,36 @@
     place.replaceChildren();
     if (!version) return;
     place.append(make("h3", `Version ${version.version}`));
-    const { change } = version;
+    const { change, counts } = version;
     if (version.untold) place.append(make("p", UNTOLD[version.untold]));
-    if (change) {
-      const stock = $("stock").value, column = $("column").value;
-      const columns = make("div"), stocks = make("div");
-      place.append(columns, stocks);
-      table(columns, `Most restated columns, then most filled (${count(change.column_count)} in all)`,
-        ["column", "#restated", "#filled"], change.columns.filter(([name]) => matches(name, column))
-          .map(([name, restated, filled]) => [name, count(restated), count(filled)]));
-      table(stocks, `Most restated stocks, then most changed (${count(change.stock_count)} in all)`,
-        ["stock", "#restated", "#added", "#removed", "#filled"], change.stocks.filter(([code]) => matches(code, stock))
-          .map(([code, added, restated, removed, filled]) => [code, ...[restated, added, removed, filled].map(count)]));
-    }
-    const dates = change ? change.dates.map((date) => date[0]) : version.dirty;
-    if (!dates || dates.length === 0) return;
-    // All dates of the panel, so that what was dirtied stands where it lies in time.
-    const all = [...new Set([...facts.dates, ...dates])].sort((a, b) => a - b);
-    const place_of = new Map(dates.map((days, at) => [days, at]));
-    const of = (get) => all.map((days) => { const at = place_of.get(days); return at === undefined ? null : get(at); });
-    const x = all.map((days) => days * DAY);
-    const kinds = change ? [["restated", 2, "--orange"], ["added", 1, "--blue"], ["removed", 3, "--text"], ["filled", 4, "--soft"]] : [];
-    const series = kinds.filter(([, at]) => change.dates.some((date) => date[at] > 0))
-      .map(([label, at, colour]) => dots(label, of((place) => change.dates[place][at] || null), css(colour)));
-    chart("version-dates", `Dates that version ${version.version} dirtied: ${count(dates.length)}`, change ? "rows" : "dirty", x,
-      series.length > 0 ? series : [dots("dirty", of(() => 1), css("--orange"))], { height: 180 });
+    if (!change) return;
+    const isStock = matching(stocks.code, $("stock").value), isColumn = matching(columnNames, $("column").value);
+    const ofColumns = make("div"), ofStocks = make("div");
+    if (change.lost.length > 0) place.append(make("p", `Columns that are gone: ${change.lost.join(", ")}.`));
+    place.append(ofColumns, ofStocks);
+    table(ofColumns, `Most restated columns, then most filled (${count(change.column_count)} in all)`,
+      ["column", "#restated", "#filled"], change.columns.filter(([name]) => isColumn(name))
+        .map(([name, restated, filled]) => [name, count(restated), count(filled)]));
+    table(ofStocks, `Most restated stocks, then most changed (${count(change.stock_count)} in all)`,
+      ["stock", "#restated", "#added", "#removed", "#filled"], change.stocks.filter(([code]) => isStock(code))
+        .map(([code, added, restated, removed, filled]) => [code, ...[restated, added, removed, filled].map(count)]));
+    const dates = dirtied(version);
+    if (dates.length === 0) return;
+    if (!counts) place.append(make("p", "How many rows it changed on each date would make this page too long."));
+    // All known dates, so that what was dirtied stands where it lies in time.
+    const on = (values) => {
+      const all = known.map(() => null);
+      dates.forEach((place, at) => { all[place] = values[at]; });
+      return all;
+    };
+    const told = KINDS.filter(([kind]) => counts?.[kind]);
+    const series = told.map(([kind, label, colour, shape]) => dots(label, on(counts[kind].map((rows) => rows || null)), css(colour), shape));
+    const unit = told.length > 0 ? "rows" : "dirty", mark = told.length > 0 ? 0 : 1;
+    const rest = dates.map((_, at) => told.every(([kind]) => counts[kind][at] === 0) ? mark : null);
+    if (rest.includes(mark)) series.push({ ...dots(counts ? "◆ no row, but a column went" : "◆ dirty", on(rest), css("--text"),
+      { paths: marked([[0, -1], [1, 0], [0, 1], [-1, 0]]) }), value: (_, at) => at === mark ? "yes" : "" });
+    chart("version-dates", `Dates that version ${version.version} dirtied: ${count(dates.length)}`, unit,
+      known.map((days) => days * DAY), series, { height: 180 });
   };
 
   // --- sources -----------------------------------------------------------------------------------------------------
@@ -432,7 +517,9 @@
   };
 
   // --- the page ----------------------------------------------------------------------------------------------------
-  const filter = (field, text) => {
+  const filter = (field, names) => {
+    const text = names.join(", ").trim();
+    clicked.set(text, new Set(names));
     $(field).value = $(field).value === text ? "" : text;
     drawChosen();
   };

@@ -20,23 +20,19 @@ pub(crate) struct SegmentColumn {
     pub(crate) logical: DataType,
     /// How this segment stores it.
     pub(crate) stored: Stored,
-    /// For [`Stored::Codes`], the values that codes stand for.
+    /// For [`Stored::Codes`], the values that codes stand for, while the segment is written. Who reads it has them from the
+    /// catalog.
     pub(crate) dictionary: Option<ArrayRef>,
 }
 
-impl SegmentColumn {
-    /// Whether the version lists it no longer, so that nobody asks for it.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.name.is_empty() && self.stored == Stored::Codes && self.dictionary.is_none()
-    }
-}
-
-/// The array over one chunk, in the segment's stored type. The values are not copied.
+/// The array over one chunk, in the segment's stored type. The values are not copied. `texts` are those that codes stand
+/// for.
 ///
 /// # Errors
 /// When the bytes cannot be such an array, as when a code lies outside the dictionary.
 pub(crate) fn chunk_array(
     column: &SegmentColumn,
+    texts: Option<&ArrayRef>,
     row_count: u32,
     null_count: u32,
     chunk: &Buffer,
@@ -47,19 +43,21 @@ pub(crate) fn chunk_array(
         return Err(Damage::Length { expected: layout.byte_len as u64, got: chunk.len() as u64 });
     }
     let slice = |range: std::ops::Range<usize>| chunk.slice_with_length(range.start, range.len());
-    let array = stored_array(column, row_count as usize, layout.validity.map(slice), slice(layout.values))?;
+    let array = stored_array(column, texts, row_count as usize, layout.validity.map(slice), slice(layout.values))?;
     if array.null_count() != null_count as usize {
         return Err(wrong(&format_args!("{} nulls, the catalog says {null_count}", array.null_count())));
     }
     Ok(array)
 }
 
-/// The array of these values of a column and their validity bits, in the segment's stored type.
+/// The array of these values of a column and their validity bits, in the segment's stored type. `texts` are those that
+/// codes stand for.
 ///
 /// # Errors
 /// When the bytes cannot be such an array, as when a code lies outside the dictionary.
 pub(crate) fn stored_array(
     column: &SegmentColumn,
+    texts: Option<&ArrayRef>,
     row_count: usize,
     validity: Option<Buffer>,
     values: Buffer,
@@ -68,8 +66,8 @@ pub(crate) fn stored_array(
     let data_type =
         stored_type(&column.logical, column.stored).ok_or_else(|| wrong(&"its stored type does not fit its type"))?;
     let mut data = ArrayData::builder(data_type).len(row_count).null_bit_buffer(validity).add_buffer(values);
-    if let Some(dictionary) = &column.dictionary {
-        data = data.add_child_data(dictionary.to_data());
+    if let Some(texts) = texts {
+        data = data.add_child_data(texts.to_data());
     }
     // `build` checks everything a later access relies on: buffer lengths, alignment and the range of codes.
     data.build().map(make_array).map_err(|error| wrong(&error))

@@ -59,7 +59,7 @@ impl Segment {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn of_file(file: File, path: &Path) -> Result<Segment> {
-        let byte_len = file.metadata().map_err(Error::io("read", path))?.len();
+        let byte_len = file.metadata().map_err(Error::io("examine", path))?.len();
         Ok(Segment { source: Source::Open(file), byte_len, path: path.to_owned() })
     }
 
@@ -173,7 +173,7 @@ fn open(path: &Path, byte_len: u64) -> Result<File> {
         ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
         _ => Error::io("open", path)(error),
     })?;
-    match file.metadata().map_err(Error::io("read", path))?.len() {
+    match file.metadata().map_err(Error::io("examine", path))?.len() {
         got if got == byte_len => Ok(file),
         got => Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: byte_len, got } }),
     }

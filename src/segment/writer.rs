@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{BatchBody, Segment, SegmentColumn, chunk_array};
 use crate::codec::stored_type;
 use crate::error::{Error, Result};
-use crate::format::{ChunkIdentity, ChunkRecord, PRESENT, TEMP_PREFIX, segment_name};
+use crate::format::{ALIGNMENT, ChunkIdentity, ChunkLayout, ChunkRecord, PRESENT, TEMP_PREFIX, segment_name};
 use crate::key::Date;
 use crate::storage::{AlignedWriter, Dir, Syncs};
 
@@ -56,7 +56,7 @@ pub(crate) struct SealedBatch {
 }
 
 /// A finished segment that still has its temporary name, synced or about to be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SealedSegment {
     pub(crate) id: SegmentId,
     pub(crate) columns: Arc<[SegmentColumn]>,
@@ -66,6 +66,30 @@ pub(crate) struct SealedSegment {
     pub(crate) batches: Vec<SealedBatch>,
     /// The chunks of each batch in turn, one a column.
     pub(crate) chunks: Vec<ChunkRecord>,
+}
+
+impl SealedSegment {
+    /// Whether its chunks are as long as their rows make them and fill its batches, which lie in its file one after the
+    /// other: what is told of a file that somebody else has written.
+    pub(crate) fn is_possible(&self) -> bool {
+        let mut chunks = self.chunks.chunks(self.columns.len());
+        let mut end = 0;
+        let mut fits = |batch: &SealedBatch| {
+            let own = chunks.next()?;
+            let layout = |column: &SegmentColumn, nulls| ChunkLayout::new(column.stored, batch.row_count, nulls);
+            let mut body_len = 0;
+            for (column, chunk) in self.columns.iter().zip(own) {
+                let byte_len = layout(column, chunk.null_count).byte_len as u64;
+                body_len += byte_len;
+                (chunk.byte_len == byte_len && chunk.null_count <= batch.row_count).then_some(())?;
+            }
+            let is_after = batch.body_offset >= end && batch.body_offset.is_multiple_of(ALIGNMENT);
+            end = batch.body_offset.checked_add(body_len)?;
+            (own.len() == self.columns.len() && batch.body_len == body_len && is_after && end <= self.file_len)
+                .then_some(())
+        };
+        self.batches.iter().all(|batch| fits(batch).is_some()) && chunks.next().is_none()
+    }
 }
 
 impl SegmentWriter {
@@ -121,7 +145,7 @@ impl SegmentWriter {
             });
             body_len += chunk.len() as u64;
             arrays.push(
-                chunk_array(column, row_count, *null_count, chunk)
+                chunk_array(column, column.dictionary.as_ref(), row_count, *null_count, chunk)
                     .map_err(|damage| Error::Corrupt { path: self.path.clone(), damage })?,
             );
         }

@@ -15,8 +15,52 @@ pub(crate) struct Block {
     /// For each row, the number of its input, less `first_input`.
     pub(crate) inputs: Extent,
     pub(crate) first_input: u32,
-    /// The panel's columns; `None` where the block has no value.
-    pub(crate) columns: Vec<Option<BlockColumn>>,
+    /// Those of the panel's columns of which the block has a value.
+    pub(crate) columns: Sparse<BlockColumn>,
+}
+
+/// What there is of some of a panel's columns, by their places, ascending. Where each stock has columns of its own, a
+/// block has few of all.
+#[derive(Debug, Clone)]
+pub(crate) struct Sparse<T>(Vec<(u32, T)>);
+
+impl<T> Default for Sparse<T> {
+    fn default() -> Sparse<T> {
+        Sparse(Vec::new())
+    }
+}
+
+impl<T> Sparse<T> {
+    /// What there is of the column at `place`.
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        // Most often there is something of each.
+        let found = match self.0.get(place) {
+            Some((own, value)) if *own as usize == place => return Some(value),
+            _ => self.0.binary_search_by_key(&place, |(own, _)| *own as usize),
+        };
+        found.ok().map(|at| &self.0[at].1)
+    }
+
+    /// Adds a column behind all others.
+    pub(crate) fn push(&mut self, place: usize, value: T) {
+        self.0.push((place as u32, value));
+    }
+
+    /// All, each with its place.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.0.iter().map(|(place, value)| (*place as usize, value))
+    }
+
+    /// What there is of each.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
+}
+
+impl<T> FromIterator<(usize, T)> for Sparse<T> {
+    fn from_iter<I: IntoIterator<Item = (usize, T)>>(columns: I) -> Sparse<T> {
+        Sparse(columns.into_iter().map(|(place, value)| (place as u32, value)).collect())
+    }
 }
 
 /// One column of a block.

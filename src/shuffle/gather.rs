@@ -10,7 +10,7 @@ use arrow_buffer::{Buffer, NullBuffer};
 
 use super::block::{Block, BlockColumn};
 use super::spill::{Extent, Shelf, Spill};
-use crate::codec::{DictionaryBuilder, Lane, Slot, Values, widened};
+use crate::codec::{DictionaryBuilder, Lane, Slot, Values, by_width, widened};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
@@ -56,27 +56,28 @@ impl Frame {
         Frame { dates, row_starts, places, series }
     }
 
-    /// Orders one column by (date, stock) and spills it; `None` when it has no value, else what goes with each band.
+    /// Orders one column, of which each series has one lane or none, by (date, stock) and spills it; `None` when it has
+    /// no value, else what goes with each band.
     pub(crate) fn column(
         &self,
-        lanes: Vec<Option<Lane>>,
+        lanes: Vec<(u32, Lane)>,
         signed: bool,
         dictionary: DictionaryBuilder,
         spill: &Spill,
     ) -> Result<Option<Vec<BlockColumn>>> {
-        let Some(stored) = lanes.iter().flatten().map(|lane| lane.stored).max() else {
+        let Some(stored) = lanes.iter().map(|(_, lane)| lane.stored).max() else {
             return Ok(None);
         };
+        let mut of_series: Vec<Option<Lane>> = self.series.iter().map(|_| None).collect();
+        lanes.into_iter().for_each(|(series, lane)| of_series[series as usize] = Some(lane));
+        let lanes = of_series;
         let has_nulls = lanes.iter().any(|lane| lane.as_ref().is_none_or(|lane| lane.nulls.is_some()));
         let validity = if has_nulls { self.spill_validity(&lanes, spill)? } else { Vec::new() };
-        let values = match stored {
-            Stored::Bits => self.spill_bits(&lanes, spill)?,
-            Stored::Bytes1 => self.spill_values::<u8>(lanes, stored, signed, spill)?,
-            Stored::Bytes2 => self.spill_values::<u16>(lanes, stored, signed, spill)?,
-            Stored::Bytes4 | Stored::Codes => self.spill_values::<u32>(lanes, stored, signed, spill)?,
-            Stored::Bytes8 => self.spill_values::<u64>(lanes, stored, signed, spill)?,
-            Stored::Bytes16 => self.spill_values::<u128>(lanes, stored, signed, spill)?,
-        };
+        let values = by_width!(
+            stored,
+            bits => self.spill_bits(&lanes, spill)?,
+            Width => self.spill_values::<Width>(lanes, stored, signed, spill)?,
+        );
         let dictionary = (stored == Stored::Codes).then(|| Arc::new(dictionary.into_values()));
         let column = |(band, values)| BlockColumn {
             stored,
@@ -87,14 +88,14 @@ impl Frame {
         Ok(Some(values.into_iter().enumerate().map(column).collect()))
     }
 
-    /// The blocks that its `columns` make, one a band.
-    pub(crate) fn finish(self, columns: Vec<Option<Vec<BlockColumn>>>, spill: &Spill) -> Result<Vec<Block>> {
+    /// The blocks that its `columns` make, which are at these places of the panel, one a band.
+    pub(crate) fn finish(self, columns: Vec<(usize, Vec<BlockColumn>)>, spill: &Spill) -> Result<Vec<Block>> {
         let inputs = self.spill_windows(32, spill, |visit, window| {
             let inputs: &mut [u32] = bytemuck::cast_slice_mut(window);
             let of = &self.series[visit.series].0;
             visit.rows.clone().zip(visit.places()).for_each(|(row, place)| inputs[place] = of.of_row(row));
         })?;
-        let mut columns: Vec<_> = columns.into_iter().map(|column| column.unwrap_or_default().into_iter()).collect();
+        let mut columns: Vec<_> = columns.into_iter().map(|(at, column)| (at, column.into_iter())).collect();
         let block = |((_, dates), inputs): ((usize, Range<usize>), Extent)| {
             let days: Vec<i32> = self.dates[dates.clone()].iter().map(|date| date.days()).collect();
             let first = self.row_starts[dates.start];
@@ -105,7 +106,7 @@ impl Frame {
                 row_starts: spill.put(Shelf::Kept, bytemuck::cast_slice(&row_starts))?,
                 inputs,
                 first_input: 0,
-                columns: columns.iter_mut().map(Iterator::next).collect(),
+                columns: columns.iter_mut().filter_map(|(at, column)| Some((*at, column.next()?))).collect(),
             })
         };
         self.bands(spill).into_iter().zip(inputs).map(block).collect()

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::Block;
+use super::block::{Block, Sparse};
 use super::spill::SpillMap;
 use crate::compare::{ColumnRows, Origin, Run};
 use crate::format::Stored;
@@ -15,19 +15,20 @@ pub(crate) struct Gathering<'a> {
     pub(crate) spill: &'a SpillMap,
     /// For each input, the number of its stock.
     pub(crate) stocks: Vec<u32>,
-    /// For each block and panel column, the store's code for each of the block's codes.
-    pub(crate) codes: Vec<Vec<Arc<[u32]>>>,
+    /// For each block and column of texts, the store's code for each of the block's codes.
+    pub(crate) codes: Vec<Sparse<Arc<[u32]>>>,
 }
 
 impl Gathering<'_> {
     /// A panel column of a block; `None` when it has no value there.
     pub(crate) fn column(&self, block: usize, column: usize) -> Option<ColumnRows<'_>> {
-        let found = self.blocks[block].columns[column].as_ref()?;
+        let found = self.blocks[block].columns.get(column)?;
+        let codes = || self.codes[block].get(column).map_or(&[][..], |codes| &codes[..]);
         Some(ColumnRows {
             stored: found.stored,
             values: self.spill.get(found.values),
             validity: found.validity.map(|validity| self.spill.get(validity)),
-            codes: (found.stored == Stored::Codes).then_some(&self.codes[block][column]),
+            codes: (found.stored == Stored::Codes).then(codes),
         })
     }
 
@@ -227,8 +228,8 @@ mod tests {
             all.extend(builder.gather(&spill).unwrap());
         }
         let spill = spill.map().unwrap();
-        let codes = all.iter().map(|_| vec![Arc::default(); 3]).collect();
-        let gathering = Gathering { blocks: &all, spill: &spill, stocks: (0..stock).collect(), codes };
+        let stocks = (0..stock).collect();
+        let gathering = Gathering { blocks: &all, spill: &spill, stocks, codes: Vec::new() };
         let mut rows = Vec::new();
         let sections = sections(gathering.days());
         for (start, &(first, _)) in sections.iter().enumerate().step_by(7) {

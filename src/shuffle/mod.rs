@@ -6,7 +6,7 @@ mod gather;
 mod gathering;
 mod spill;
 
-pub(crate) use block::{Block, BlockColumn};
+pub(crate) use block::{Block, BlockColumn, Sparse};
 pub(crate) use builder::BlockBuilder;
 pub(crate) use gather::{Frame, Inputs};
 pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, pieces, sections};

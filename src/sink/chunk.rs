@@ -126,8 +126,9 @@ impl Chunk<'_> {
     }
 
     /// A chunk of texts or byte strings; `None` where they are too long for one page. Those that are all different are
-    /// known to be in the order of their rows, and are so in each chunk of their column. All others have a dictionary, also
-    /// where it hardly pays: fastparquet loses the texts of a column that has one in some chunks and none in others.
+    /// known to be in the order of their rows, and are so in each chunk of their column, whatever file it is in. All others
+    /// have a dictionary, also where it hardly pays: fastparquet loses the texts of a column that has one in some chunks and
+    /// none in others.
     ///
     /// # Errors
     /// Those of the `parquet` crate.

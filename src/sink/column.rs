@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, UInt64Array};
 use arrow_cast::cast;
-use arrow_schema::DataType;
+use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
@@ -53,7 +55,7 @@ impl OutputColumn {
     ///
     /// # Errors
     /// As [`logical`](OutputColumn::logical).
-    pub(super) fn whole(&self) -> Result<OutputColumn> {
+    pub(crate) fn whole(&self) -> Result<OutputColumn> {
         match self {
             OutputColumn::Joined(parts) => joined(parts),
             other => Ok(other.clone()),
@@ -118,13 +120,43 @@ fn joined(parts: &[(OutputColumn, usize)]) -> Result<OutputColumn> {
         };
         arrays.push(array);
     }
-    // What was stored differently meets in the type that it stands for.
-    if arrays.iter().any(|array| array.data_type() != arrays[0].data_type()) {
-        arrays = arrays.iter().map(|array| restore(array, &logical)).collect::<Result<_>>()?;
-    }
-    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    let array = concat(&arrays).map_err(Error::failed("join parts of a column"))?;
+    let texts = arrays.iter().filter(|array| array.null_count() < array.len()).find_map(texts_of);
+    let array = match texts {
+        Some(texts) => join_codes(&arrays, &texts),
+        None => {
+            // What was stored differently meets in the type that it stands for.
+            if arrays.iter().any(|array| array.data_type() != arrays[0].data_type()) {
+                arrays = arrays.iter().map(|array| restore(array, &logical)).collect::<Result<_>>()?;
+            }
+            concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        }
+    };
+    let array = array.map_err(Error::failed("join parts of a column"))?;
     Ok(OutputColumn::Stored { array, logical, distinct: false })
+}
+
+/// The texts of codes, as a store has them.
+fn texts_of(array: &ArrayRef) -> Option<ArrayRef> {
+    array.as_dictionary_opt::<Int32Type>().map(|coded| coded.values().clone())
+}
+
+/// Codes of `texts`, and what lies otherwise, as codes in which each text stands once: all who write rely on that.
+fn join_codes(arrays: &[ArrayRef], texts: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let coded = |array: &ArrayRef| -> Result<Option<ArrayRef>, ArrowError> {
+        // A part without a value has no texts of its own.
+        if array.null_count() == array.len() {
+            let nulls = DictionaryArray::try_new(Int32Array::new_null(array.len()), texts.clone())?;
+            return Ok(Some(Arc::new(nulls)));
+        }
+        let is_same = texts_of(array).is_some_and(|own| own.to_data().ptr_eq(&texts.to_data()));
+        Ok(is_same.then(|| array.clone()))
+    };
+    if let Some(coded) = arrays.iter().map(coded).collect::<Result<Option<Vec<_>>, _>>()? {
+        return concat(&coded.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    }
+    let plain = arrays.iter().map(|array| cast(array, texts.data_type())).collect::<Result<Vec<_>, _>>()?;
+    let plain = concat(&plain.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
+    cast(&plain, &DataType::Dictionary(Box::new(DataType::Int32), Box::new(texts.data_type().clone())))
 }
 
 /// Values, each so many times over; texts as codes of them.

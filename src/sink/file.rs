@@ -81,7 +81,7 @@ impl NewFile {
     pub(crate) fn finish(mut self) -> Result<Written> {
         let mut modified = 0;
         if let Some(file) = &self.file {
-            modified = modified_ns(&file.file().metadata().map_err(Error::io("read", file.path()))?);
+            modified = modified_ns(&file.file().metadata().map_err(Error::io("examine", file.path()))?);
             self.dir.rename(&temporary_name(&self.name), &self.name)?;
         }
         self.file = None;
@@ -135,7 +135,7 @@ impl OldFile {
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn finish(self) -> Result<Option<Written>> {
-        let metadata = self.file.metadata().map_err(Error::io("read", &self.path))?;
+        let metadata = self.file.metadata().map_err(Error::io("examine", &self.path))?;
         let is_same = self.is_same && metadata.len() == self.byte_len;
         let (byte_len, checksum) = (self.byte_len, self.hasher.finish());
         Ok(is_same.then(|| Written { byte_len, checksum, modified_ns: modified_ns(&metadata) }))
@@ -147,7 +147,15 @@ fn modified_ns(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
+/// Bytes of a name, at most, on all file systems in use.
+const LONGEST_NAME: usize = 255;
+
 /// Under which name the file `name` is written before it gets its own.
 pub(crate) fn temporary_name(name: &str) -> String {
-    format!("{TEMP_PREFIX}{name}")
+    if TEMP_PREFIX.len() + name.len() <= LONGEST_NAME {
+        return format!("{TEMP_PREFIX}{name}");
+    }
+    let mut hasher = XxHash3_64::new();
+    hasher.write(name.as_bytes());
+    format!("{TEMP_PREFIX}{:016x}", hasher.finish())
 }

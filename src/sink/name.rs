@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::Partition;
 use crate::as_text::as_text;
-use crate::key::{Date, push_escaped};
+use crate::key::{Date, Within, push_escaped};
 
 /// Where each file lies below the output directory: a relative path with words in braces, such as
 /// `trade_date={date}/data.parquet`, `year={year}/month={month}/{date}.parquet` or `{code}.parquet`.
 ///
 /// Which words there are depends on what a file is of, see [`Partition`]: `{date}`, `{year}`, `{month}` and `{day}`, of
 /// which those count that the period has, or `{code}`. `{date:%Y-%m-%d}` spells a date, or the first day of a period, by
-/// a strftime format. What the name of a file cannot hold of a code is percent-encoded: `BTC/USDT` is `BTC%2FUSDT`.
+/// a strftime format. What the name of a file cannot hold of a code is percent-encoded: `BTC/USDT` is `BTC%2FUSDT`; in
+/// that of a directory also an equals sign: `GC=F` is `GC%3DF`; and as the value of a directory `column=value` what Hive
+/// and Spark encode.
 ///
 /// Readers of folders take a directory `column=value` for a column. Where the date column's own name has `{date}` as its
 /// value, the date is spelt as the column spells it (`2024-01-02` where that has no digits alone), and files do without
@@ -99,19 +101,51 @@ impl NamePattern {
         (!tells).then(|| (format!("makes one file of several {several}"), way_out()))
     }
 
+    /// What follows the last dot, where that is the same for all files.
+    pub(crate) fn ending(&self) -> Option<String> {
+        let Some(Part::Text(last)) = self.steps.last()?.last() else { return None };
+        last.rsplit_once('.').map(|(_, ending)| ending.to_lowercase())
+    }
+
     /// The path of a file.
     pub(crate) fn path(&self, named: Named<'_>) -> String {
         let mut path = String::new();
         for (at, step) in self.steps.iter().enumerate() {
             path.push_str(if at > 0 { "/" } else { "" });
-            for (place, part) in step.iter().enumerate() {
+            for part in step {
                 match part {
                     Part::Text(text) => path.push_str(text),
-                    Part::Word(word) => word.put(named, place == 0, &mut path),
+                    Part::Word(word) => word.put(named, &self.places_of(part, at), &mut path),
                 }
             }
         }
         path
+    }
+
+    /// The places of a word that are written as in step `at`: all of them, as to who reads them by a pattern they are the
+    /// same; but the value of a directory is decoded as a value, if it is not the first that such a reader finds.
+    fn places_of(&self, word: &Part, at: usize) -> Vec<Within> {
+        let within = |step: usize, is_start: bool| match () {
+            () if self.is_value(step) => Within::Value,
+            () if step + 1 < self.steps.len() => Within::Directory { is_start },
+            () => Within::File { is_start },
+        };
+        let all = self.steps.iter().enumerate().flat_map(|(step, parts)| {
+            let own = parts.iter().enumerate().filter(|(_, part)| *part == word);
+            own.map(move |(place, _)| within(step, place == 0))
+        });
+        let all: Vec<Within> = all.collect();
+        match all.first() {
+            Some(Within::Value) => all,
+            _ if self.is_value(at) => vec![Within::Value],
+            _ => all.into_iter().filter(|within| *within != Within::Value).collect(),
+        }
+    }
+
+    /// Whether a word is all the value of directory `at`, which readers then decode, as `build` does.
+    fn is_value(&self, at: usize) -> bool {
+        let is_key = |key: &str| key.len() > 1 && key.ends_with('=');
+        at + 1 < self.steps.len() && matches!(&self.steps[at][..], [Part::Text(key), Part::Word(_)] if is_key(key))
     }
 
     /// The directories that readers take for columns: the name of each, and whether its value is the date, or the code,
@@ -135,9 +169,10 @@ impl NamePattern {
         })
     }
 
-    /// Whether a directory of it stands for the column `name` by this value, as readers understand it.
+    /// Whether a directory of it stands for the column `name` by this value, to all readers: some tell `DATE` from
+    /// `date`.
     pub(crate) fn carries(&self, name: &str, value: Carried) -> bool {
-        self.columns().any(|(column, of)| of == value && column.eq_ignore_ascii_case(name))
+        self.columns().any(|(column, of)| of == value && column == name)
     }
 
     fn words(&self) -> impl Iterator<Item = &Word> {
@@ -197,10 +232,10 @@ impl Word {
         }
     }
 
-    fn put(&self, named: Named<'_>, is_first: bool, path: &mut String) {
+    fn put(&self, named: Named<'_>, within: &[Within], path: &mut String) {
         // A name never is of something else: `trouble` was asked before.
         let _ = match (self, named) {
-            (Word::Code | Word::Column, Named::Text(text)) => return push_escaped(text, is_first, path),
+            (Word::Code | Word::Column, Named::Text(text)) => return push_escaped(text, within, path),
             (Word::Date, Named::Days(_, spelt)) => path.write_str(spelt),
             (Word::Format(format), Named::Days(date, _)) => {
                 let (year, month, day) = date.ymd();
@@ -377,5 +412,28 @@ mod tests {
             assert_eq!(pattern("{code}.parquet").path(Named::Text(code)), path);
         }
         assert_eq!(pattern("c={code}/x").path(Named::Text("_.")), "c=_./x");
+    }
+
+    #[test]
+    fn what_is_special_in_directories_is_escaped_there() {
+        let special = r##""#%'*/:=?\{[]^"##;
+        let escaped = "%22%23%25%27%2A%2F%3A%3D%3F%5C%7B%5B%5D%5E";
+        for (name, code, path) in [
+            ("c={code}/x", special, format!("c={escaped}/x")),
+            ("c={code}/x", "\t\u{7f}", "c=%09%7F/x".to_owned()),
+            ("c={code}/x", "BRK.B }平_$", "c=BRK.B }平_$/x".to_owned()),
+            ("m={column}/x", "a=b", "m=a%3Db/x".to_owned()),
+            // Whatever is in another name does not make it a column of readers, nor its value another.
+            ("{code}/c=x", "GC=F:", "GC%3DF:/c=x".to_owned()),
+            ("a{code}/{code}", ".a=", "a%2Ea%3D/%2Ea%3D".to_owned()),
+            ("c={code}/{code}.x", "_a:b?", "c=%5Fa%3Ab%3F/%5Fa%3Ab%3F.x".to_owned()),
+            ("{code}/c={code}/x", "a:b=", "a:b%3D/c=a%3Ab%3D/x".to_owned()),
+            ("={code}/x", "GC=F", "=GC%3DF/x".to_owned()),
+            ("c={code}.x/x", "GC=F", "c=GC%3DF.x/x".to_owned()),
+            // A file is no column of anybody.
+            ("c={code}", "GC=F", "c=GC=F".to_owned()),
+        ] {
+            assert_eq!(pattern(name).path(Named::Text(code)), path, "{name}");
+        }
     }
 }

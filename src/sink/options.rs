@@ -32,6 +32,15 @@ impl Format {
         }
     }
 
+    /// All endings that say of a file that it has this format.
+    pub(crate) fn endings(self) -> &'static [&'static str] {
+        match self {
+            Format::Parquet => &["parquet", "pq"],
+            Format::Arrow => &["arrow", "feather", "ipc"],
+            Format::Csv => &["csv"],
+        }
+    }
+
     /// `{date}` with the usual ending, or what else tells files of this kind apart.
     pub fn default_name(self, by: Partition) -> NamePattern {
         NamePattern::usual(by, self.extension())

@@ -26,6 +26,7 @@ use super::codec::parquet_compression;
 use super::note::KEY;
 use super::{Compression, OutputColumn};
 use crate::error::{Error, Result};
+use crate::panel::{first_unwritable, show};
 
 /// What failed, where a Parquet file could not be made.
 const PARQUET: &str = "encode a Parquet file";
@@ -123,6 +124,12 @@ impl ParquetEncoder {
             }
         }
         let array = column.logical(row_count).map_err(|error| ParquetError::External(Box::new(error)))?;
+        if let Some(row) = first_unwritable(&array) {
+            let (name, value, kind) = (self.schema.field(index).name(), show(&array, row), array.data_type());
+            let what = format!("{value} in {name:?}, as {kind}, is more than a Parquet file can hold");
+            let refused = Error::refused(what, "leave the column out, or write Arrow files");
+            return Err(ParquetError::External(Box::new(refused)));
+        }
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let array = cast_with_options(&array, self.schema.field(index).data_type(), &strict)?;
         self.write_any(index, array, output)
@@ -187,7 +194,7 @@ impl ParquetFile<'_> {
         let mut chunks = Vec::with_capacity(columns.len());
         for (index, column) in columns.iter().enumerate() {
             let written = self.encoder.write_column(index, column, row_count, self.scratch, &mut self.output);
-            chunks.push(written.map_err(Error::failed(PARQUET))?);
+            chunks.push(written.map_err(own)?);
             if self.output.inner().len() > HELD_BYTES {
                 self.put(put)?;
             }
@@ -244,6 +251,17 @@ impl ParquetFile<'_> {
         put(&file)?;
         self.scratch.file = file;
         Ok(())
+    }
+}
+
+/// Our own error as it is, and another's as what it failed at.
+fn own(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(error) => match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::failed(PARQUET)(error),
+        },
+        error => Error::failed(PARQUET)(error),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, cast::AsArray};
+use arrow_array::{Array, ArrayRef, DictionaryArray, cast::AsArray};
 use arrow_schema::{DataType, SchemaRef};
 
 use super::OutputColumn;
@@ -30,7 +30,9 @@ pub(crate) fn in_slices(columns: &[OutputColumn], row_count: usize, each: &mut E
 /// # Errors
 /// As [`in_slices`].
 pub(super) fn in_groups(columns: &[OutputColumn], row_count: usize, each: &mut Each<'_>) -> Result<()> {
-    let largest = |columns: &[OutputColumn], _| columns.iter().map(dictionary_len).max().unwrap_or(0);
+    let largest = |columns: &[OutputColumn], row_count| {
+        columns.iter().map(|column| dictionary_len(column, row_count)).max().unwrap_or(0)
+    };
     cut(columns, row_count, &largest, each)
 }
 
@@ -96,17 +98,24 @@ fn texts_len(array: &ArrayRef) -> Option<u64> {
     Some(coded.keys().iter().map(|code| NO_VALUE + code.map_or(0, |code| len(code as usize))).sum())
 }
 
-/// Bytes that the texts of a column take which are stored as codes, each once; 0 where all texts that the store knows of
-/// it take less than a slice.
-fn dictionary_len(column: &OutputColumn) -> u64 {
+/// Bytes that the texts of a column take which are stored as codes, each once; 0 where they are less than a slice, as
+/// all that the store knows of it are, or those of all rows.
+fn dictionary_len(column: &OutputColumn, row_count: usize) -> u64 {
+    let large: Vec<&DictionaryArray<Int32Type>> = column
+        .arrays()
+        .into_iter()
+        .filter_map(|array| array.as_dictionary_opt::<Int32Type>())
+        .filter(|coded| byte_count(coded.values()) > SLICE_BYTES)
+        .collect();
+    if large.is_empty() || byte_len(column, row_count) <= SLICE_BYTES {
+        return 0;
+    }
     let mut seen = HashSet::new();
     let mut len = 0;
-    for array in column.arrays() {
-        let Some(coded) = array.as_dictionary_opt::<Int32Type>() else { continue };
-        let texts = coded.values();
-        let Some(text_len) = text_len(texts).filter(|_| byte_count(texts) > SLICE_BYTES) else { continue };
+    for coded in large {
+        let Some(text_len) = text_len(coded.values()) else { continue };
         // Parts of a column have one dictionary, or few.
-        let whose = Arc::as_ptr(texts).addr();
+        let whose = Arc::as_ptr(coded.values()).addr();
         let new = coded.keys().iter().flatten().filter(|&code| seen.insert((whose, code)));
         len += new.map(|code| text_len(code as usize)).sum::<u64>();
     }
@@ -135,7 +144,7 @@ fn width(data_type: &DataType) -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{DictionaryArray, Float64Array, StringArray};
+    use arrow_array::{Float64Array, StringArray};
 
     use super::*;
 

@@ -152,3 +152,57 @@ fn codes_that_are_all_different_bound_their_statistics() {
     assert_eq!(statistics.min_bytes_opt(), Some(b"000003.SZ".as_slice()));
     assert_eq!(statistics.max_bytes_opt(), Some(b"000899.SZ".as_slice()));
 }
+
+/// As where a column came later than the dates of a file, and was of another type before: readers of dictionaries take
+/// a text that stands twice for two.
+#[test]
+fn texts_of_several_parts_stand_once_in_the_dictionary_of_a_file() {
+    let logical = |value| DataType::Dictionary(Box::new(DataType::Int32), Box::new(value));
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+    let coded = |keys: Vec<Option<i32>>, logical: &DataType| {
+        stored(DictionaryArray::new(Int32Array::from(keys), texts.clone()), logical.clone())
+    };
+    for category in [logical(DataType::LargeUtf8), logical(DataType::Utf8), DataType::Utf8] {
+        let absent = OutputColumn::Stored {
+            array: arrow_array::new_null_array(&category, 2),
+            logical: category.clone(),
+            distinct: false,
+        };
+        let other = stored(StringArray::from(vec!["b", "c"]), category.clone());
+        let own = coded(vec![Some(1), Some(0)], &category);
+        for (last, expected) in [
+            (own, [None, None, Some("a"), None, None, None, Some("b"), Some("a")]),
+            (other, [None, None, Some("a"), None, None, None, Some("b"), Some("c")]),
+        ] {
+            let first = coded(vec![Some(0), None], &category);
+            let parts = [absent.clone(), first, absent.clone(), last].map(|part| (part, 2));
+            let column = OutputColumn::Joined(parts.to_vec());
+            let OutputColumn::Stored { array, .. } = column.whole().unwrap() else { panic!("it is one array") };
+            let mut all: Vec<&str> =
+                array.as_dictionary::<Int32Type>().values().as_string::<i32>().iter().flatten().collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), array.as_dictionary::<Int32Type>().values().len(), "{category}");
+            let (found, _) = written(&[vec![column]], 8);
+            let found = cast(&found[0], &DataType::Utf8).unwrap();
+            assert_eq!(found.as_string::<i32>().iter().collect::<Vec<_>>(), expected, "{category}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_parquet_cannot_hold_is_refused_with_its_column() {
+    let days = stored(arrow_array::Date64Array::from(vec![86_400_000 << 35]), DataType::Date64);
+    let seconds = stored(
+        arrow_array::TimestampSecondArray::from(vec![1 << 62]),
+        DataType::Timestamp(arrow_schema::TimeUnit::Second, None),
+    );
+    for (column, told) in [(days, "2968681394995200000 in \"x\", as Date64"), (seconds, "in \"x\", as Timestamp(s)")] {
+        let data_type = column.logical(1).unwrap().data_type().clone();
+        let schema = Arc::new(Schema::new(vec![Field::new("x", data_type, true)]));
+        let encoder = Encoder::new(schema, Format::Parquet, Compression::Snappy).unwrap();
+        let mut scratch = Scratch::default();
+        let error = encoder.begin(&mut scratch).unwrap().write(&[column], 1, &mut |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains(told) && error.contains("leave the column out"), "{error}");
+    }
+}

@@ -31,6 +31,11 @@ impl Allowance {
         Arc::new(Allowance { memory, free, taken: Mutex::default(), given_back: Condvar::new() })
     }
 
+    /// Bytes of the whole run.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
     /// The most that one file may take.
     pub(super) fn most(&self) -> u64 {
         self.memory / QUARTER
@@ -59,7 +64,7 @@ impl Allowance {
 }
 
 /// Bytes in whole units, rounded up.
-fn shown(bytes: u64) -> String {
+pub(super) fn shown(bytes: u64) -> String {
     match whole(bytes) {
         large if large >= 10 << 30 => format!("{} GiB", large >> 30),
         small => format!("{} MiB", small >> 20),
@@ -77,6 +82,8 @@ pub(super) fn whole(bytes: u64) -> u64 {
 pub(super) struct Meter {
     pub(super) allowance: Arc<Allowance>,
     used: AtomicU64,
+    /// What was read of the file before, and is still there.
+    kept: AtomicU64,
     is_large: AtomicBool,
     was_exceeded: AtomicBool,
 }
@@ -86,14 +93,20 @@ impl Meter {
         Arc::new(Meter {
             allowance: Arc::clone(allowance),
             used: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             is_large: AtomicBool::new(false),
             was_exceeded: AtomicBool::new(false),
         })
     }
 
-    /// Sets what is taken already.
+    /// Sets what is taken already, beside what is kept.
     pub(super) fn start(&self, bytes: u64) {
-        self.used.store(bytes, Ordering::Relaxed);
+        self.used.store(bytes.saturating_add(self.kept.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    /// Sets what is kept of what was read before.
+    pub(super) fn keep(&self, bytes: u64) {
+        self.kept.store(bytes, Ordering::Relaxed);
     }
 
     /// Takes `kept` bytes, and `passing` ones for as long as they are copied. Waits where other files are large.
@@ -116,6 +129,11 @@ impl Meter {
         }
         self.used.store(used, Ordering::Relaxed);
         true
+    }
+
+    /// Gives back what was taken to be kept.
+    pub(super) fn give(&self, bytes: u64) {
+        self.used.store(self.used.load(Ordering::Relaxed).saturating_sub(bytes), Ordering::Relaxed);
     }
 
     /// Whether more was asked for than there is, ever.

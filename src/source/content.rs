@@ -23,6 +23,9 @@ use crate::remedy::Remedy;
 /// Files up to this size are read into memory whole; ordinary ones have 0.3 to 3 MB.
 pub(super) const WHOLE: u64 = 64 << 20;
 
+/// Bytes of a file that nothing may account for.
+const UNUSED: u64 = 1 << 30;
+
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -176,6 +179,20 @@ impl Content {
             return Err(changed());
         }
         Ok(Content::Memory(Bytes::from(bytes)))
+    }
+
+    /// Refuses a file that is far longer than the `used` bytes that it says it has: to read a hole of a terabyte takes
+    /// hours, whatever lies behind it. What formats let lie between is indexes, padding and older footers.
+    ///
+    /// # Errors
+    /// The reason to skip the file.
+    pub(super) fn check_used(&self, used: u64) -> Result<(), Reason> {
+        let len = self.len();
+        if len <= used.saturating_mul(4).saturating_add(UNUSED) {
+            return Ok(());
+        }
+        let what = format!("its footer accounts for {} MiB of its {} GiB", used.div_ceil(1 << 20), len >> 30);
+        Err(Reason::damaged(what).or(Remedy::Do("write the file anew".to_owned())))
     }
 
     /// Whether all that was read so far is of one state of the file. To be asked after reading: what lies on disk may

@@ -12,10 +12,11 @@ use arrow_array::{Array, ArrayRef, PrimitiveArray, new_null_array};
 use arrow_cast::{CastOptions, can_cast_types, cast, cast_with_options};
 use arrow_ord::ord::make_comparator;
 use arrow_schema::{DataType, SortOptions, TimeUnit};
-use chrono::TimeZone;
+use chrono::{Offset, TimeZone};
 
+use super::time_text::is_misread;
 use super::types::{is_text, logical, per_tick};
-use crate::panel::show;
+use crate::panel::{parse_zone, show};
 
 /// `array` as `to`, where the values stay exactly the same; `before` rows of the file come before it.
 ///
@@ -38,9 +39,9 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
         if let Some(row) = (0..array.len()).find(inexact) {
             return Err(no_exact_value(array, row, before, to));
         }
-        return convert(array, to);
+        return convert(array, to, before);
     }
-    let out = convert(array, to)?;
+    let out = convert(array, to, before)?;
     if surely_exact(from, to) {
         return Ok(out);
     }
@@ -71,12 +72,13 @@ pub(super) fn fits_double(magnitude: u64) -> bool {
     magnitude == 0 || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= 53
 }
 
-/// `array` as `to`, by a user's decision: values may be rounded to the precision of `to`, but none may be lost, and a
-/// fraction never becomes an integer.
+/// `array` as `to`, by a user's decision: numbers may be rounded to the precision of `to` and ticks to its unit, but no
+/// value may be lost, a fraction never becomes an integer, and a text is the time that it says; `before` rows of the
+/// file come before it.
 ///
 /// # Errors
 /// The first row (from 1) whose value cannot be read as `to`, as a reason.
-pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+pub(super) fn convert(array: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
     let from = array.data_type();
     if from == to {
         return Ok(array.clone());
@@ -84,8 +86,8 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
     if has_no_value(array) {
         return Ok(new_null_array(to, array.len()));
     }
-    if let Some(step) = step(array, to)? {
-        return convert(&step, to);
+    if let Some(step) = step(array, to, before)? {
+        return convert(&step, to, before);
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let out = match cast_with_options(array, to, &strict) {
@@ -99,19 +101,19 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
                 None => None,
             };
             return Err(match lost {
-                Some(row) => unreadable(array, row, to),
+                Some(row) => unreadable(array, row, before, to),
                 None => format!("cannot be cast from {from} to {to}: {error}"),
             });
         }
     };
     match newly_null(array, &out).or_else(|| first_lost(array, &out)) {
-        Some(row) => Err(unreadable(array, row, to)),
+        Some(row) => Err(unreadable(array, row, before, to)),
         None => Ok(out),
     }
 }
 
-fn unreadable(array: &ArrayRef, row: usize, to: &DataType) -> String {
-    format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))
+fn unreadable(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
+    format!("row {}: {} cannot be read as {to}", before + row + 1, shown_value(array, row))
 }
 
 fn lenient(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
@@ -119,11 +121,15 @@ fn lenient(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
 }
 
 /// `array` in a type on the way to `to`, where one stride would go wrong unseen.
-fn step(array: &ArrayRef, to: &DataType) -> Result<Option<ArrayRef>, String> {
+fn step(array: &ArrayRef, to: &DataType, before: usize) -> Result<Option<ArrayRef>, String> {
     use DataType::*;
     Ok(match (array.data_type(), to) {
         (Dictionary(_, value), _) if !is_text(value) => Some(cast(array, value).map_err(|error| error.to_string())?),
-        (from, Timestamp(..)) if from.is_numeric() && *from != Int64 => Some(convert(array, &Int64)?),
+        (from, Timestamp(..)) if from.is_numeric() && *from != Int64 => {
+            let is_lost = |row: &usize| convert(&array.slice(*row, 1), &Int64, 0).is_err();
+            let named = |why| (0..array.len()).find(is_lost).map_or(why, |row| unreadable(array, row, before, to));
+            Some(convert(array, &Int64, before).map_err(named)?)
+        }
         (Timestamp(fine, zone), Timestamp(coarse, _)) if per_tick(*coarse) > per_tick(*fine) => {
             // Towards the past on both sides of 1970, as instants of 96 bits are cut.
             let ticks = i64::try_from(per_tick(*coarse) / per_tick(*fine)).unwrap_or(i64::MAX);
@@ -131,7 +137,7 @@ fn step(array: &ArrayRef, to: &DataType) -> Result<Option<ArrayRef>, String> {
             let numbers = numbers.as_primitive::<Int64Type>().unary::<_, Int64Type>(|tick| tick.div_euclid(ticks));
             Some(cast(&numbers, &Timestamp(*coarse, zone.clone())).map_err(|error| error.to_string())?)
         }
-        (Date32 | Date64, Timestamp(unit, Some(_))) => Some(convert(array, &Timestamp(*unit, None))?),
+        (Date32 | Date64, Timestamp(unit, Some(_))) => Some(convert(array, &Timestamp(*unit, None), before)?),
         _ => None,
     })
 }
@@ -186,9 +192,20 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
                 })
             })
         }
+        (Timestamp(_, Some(zone)), Timestamp(_, None)) => {
+            // Its own clock shows one time, that of UTC another.
+            let Some(zone) = parse_zone(zone) else { return found(&|_| true) };
+            let seconds = convert(array, &Timestamp(TimeUnit::Second, Some("UTC".into())), 0).ok()?;
+            let seconds = seconds.as_primitive::<TimestampSecondType>();
+            found(&|row| {
+                let instant = chrono::DateTime::from_timestamp(seconds.value(row), 0);
+                let offset = instant.map(|instant| zone.offset_from_utc_datetime(&instant.naive_utc()).fix());
+                offset.is_none_or(|offset| offset.local_minus_utc() != 0)
+            })
+        }
         (Timestamp(_, None), Timestamp(_, Some(zone))) => {
             let zone: Tz = zone.parse().ok()?;
-            let seconds = convert(array, &Timestamp(TimeUnit::Second, None)).ok()?;
+            let seconds = convert(array, &Timestamp(TimeUnit::Second, None), 0).ok()?;
             let seconds = seconds.as_primitive::<TimestampSecondType>();
             // What no clock of the zone showed, or showed twice.
             found(&|row| {
@@ -200,27 +217,6 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
         (_, Float64) => first_infinite(array, out.as_primitive::<Float64Type>(), f64::is_infinite),
         _ => None,
     }
-}
-
-/// Whether Arrow takes `text` for another value of this type than it says: digits alone for a count of a time's units, a
-/// second 60 for the first of the next minute, and a day elsewhere for that of UTC.
-fn is_misread(text: &str, to: &DataType) -> bool {
-    match to {
-        DataType::Time32(_) | DataType::Time64(_) => !text.contains(':') || has_second_60(text),
-        DataType::Timestamp(..) => has_second_60(text),
-        DataType::Date32 | DataType::Date64 => has_second_60(text) || is_elsewhere(text),
-        _ => false,
-    }
-}
-
-fn has_second_60(text: &str) -> bool {
-    text.split(':').nth(2).is_some_and(|second| second.starts_with("60"))
-}
-
-/// Whether a date has an offset behind it that is not UTC's.
-fn is_elsewhere(text: &str) -> bool {
-    let offset = text.get(10..).and_then(|tail| tail.find(['+', '-']).map(|at| &tail[at..]));
-    offset.is_some_and(|offset| offset.bytes().any(|byte| (b'1'..=b'9').contains(&byte)))
 }
 
 /// The first row that does not come back from `out` as it is in `array`.

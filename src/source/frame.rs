@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 
-use super::date::column::{DateReader, DateRules};
+use super::date::column::DateReader;
+use super::date::rules::DateRules;
 use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::look::settle::{free_date_name, usual_codes};
@@ -60,7 +61,7 @@ impl FrameSchema {
             return Err(of_frame(&no_codes(options.code_name()), "the frame"));
         }
         let date = schema.date.clone().map_err(|reason| {
-            let is_unknown = reason.kind() == Kind::NoDateColumn;
+            let is_unknown = matches!(reason.kind(), Kind::NoDateColumn | Kind::SeveralDateColumns);
             let named = is_unknown.then(|| Remedy::set(Setting::DateColumn(Vec::new()), "says which one holds them"));
             of_frame(&reason.or(named), "the frame")
         })?;
@@ -85,7 +86,7 @@ impl FrameSchema {
             options.code_column = Some(panel.code.name.clone());
         }
         if panel.columns.iter().all(|column| has(&column.name)) {
-            (options.prefix, options.renames) = (String::new(), Vec::new());
+            options.take_panel_names();
         }
         let frame = FrameSchema { joins: true, ..FrameSchema::new(schema, &options)? };
         let is_key =
@@ -115,6 +116,11 @@ impl FrameSchema {
     /// How its rows are read: the options that were given, with what they left open.
     pub(crate) fn options(&self) -> &SourceOptions {
         &self.options
+    }
+
+    /// Whether its rows join others of their source.
+    pub(crate) fn joins(&self) -> bool {
+        self.joins
     }
 
     /// What its columns say of themselves that a store does not keep.
@@ -210,7 +216,10 @@ impl FrameDates<'_> {
                 !matches!(remedy, Remedy::Set { settings, .. }
                 if self.joins || settings.iter().any(|setting| matches!(setting, Setting::BadDates(_))))
             };
-            let remedies: Vec<Remedy> = reason.remedies().iter().filter(helps).cloned().collect();
+            let mut remedies: Vec<Remedy> = reason.remedies().iter().filter(helps).cloned().collect();
+            if self.joins && remedies.is_empty() {
+                remedies.push(Remedy::Do("make the frame with its dates as the store has them".to_owned()));
+            }
             of_frame(&remedies.into_iter().fold(reason.alone(), Reason::or), &whose)
         })?;
         self.row_count += batch.num_rows();
@@ -238,6 +247,11 @@ fn of_frame(reason: &Reason, whose: &str) -> Error {
 /// As [`of_frame`], of its rows on `date`.
 pub(crate) fn of_frame_on(date: Date, reason: &Reason) -> Error {
     of_frame(reason, &format!("the frame on {date}"))
+}
+
+/// The error for a frame with a column that has values which its type does not have.
+pub(crate) fn odd_values(name: &str, what: &str) -> Error {
+    Error::refused(format!("the frame: its column {name:?}: {what}"), "make the frame anew")
 }
 
 /// The error for a frame whose batches cannot be had.

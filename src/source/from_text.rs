@@ -4,9 +4,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date64Type, Float64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::cast;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::DataType;
 
 use super::convert::{convert, no_exact_value};
+use super::time_text::has_offset;
+
+/// More digits than a double tells apart, and fewer than may be asked for in writing one.
+const DIGITS: usize = 40;
 
 /// `texts` as `to`, where each value is all that its text says; `before` rows of the file come before them. A fraction is
 /// the nearest double, as everywhere in csv.
@@ -14,59 +18,43 @@ use super::convert::{convert, no_exact_value};
 /// # Errors
 /// The first row (from 1) of another kind, as a reason.
 pub(super) fn exactly(texts: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
-    let out = convert(texts, to)?;
-    let plain = cast(texts, &DataType::Utf8).map_err(|error| error.to_string())?;
+    let out = convert(texts, to, before)?;
+    let cast = |array: &ArrayRef, to| cast(array, to).map_err(|error| error.to_string());
+    let plain = cast(texts, &DataType::Utf8)?;
     let plain = plain.as_string::<i32>();
-    let says_more = |&row: &usize| plain.is_valid(row) && says_more(plain.value(row).trim(), &out, row);
+    let values = match to {
+        DataType::Float16 | DataType::Float32 => cast(&out, &DataType::Float64)?,
+        _ => out.clone(),
+    };
+    let says_more = |&row: &usize| plain.is_valid(row) && says_more(plain.value(row).trim(), to, &values, row);
     match (0..plain.len()).find(says_more) {
         Some(row) => Err(no_exact_value(texts, row, before, to)),
         None => Ok(out),
     }
 }
 
-/// Whether `text` says more than the value that was made of it.
-fn says_more(text: &str, value: &ArrayRef, row: usize) -> bool {
-    match value.data_type() {
-        DataType::Time32(unit) | DataType::Time64(unit) => is_finer(text, *unit),
-        DataType::Date64 => value.as_primitive::<Date64Type>().value(row).rem_euclid(86_400_000) != 0,
-        DataType::Timestamp(unit, zone) => is_finer(text, *unit) || (zone.is_none() && has_offset(text)),
+/// Whether `text` says more than the value of type `to` that was made of it; among `values`, where floats are doubles.
+fn says_more(text: &str, to: &DataType, values: &ArrayRef, row: usize) -> bool {
+    let double = || values.as_primitive::<Float64Type>().value(row);
+    match to {
+        DataType::Date64 => values.as_primitive::<Date64Type>().value(row).rem_euclid(86_400_000) != 0,
+        DataType::Timestamp(_, None) => has_offset(text),
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => decimals(text) > i64::from(*scale),
-        DataType::Float64 => match text.parse::<i128>() {
-            Ok(whole) => value.as_primitive::<Float64Type>().value(row) as i128 != whole,
-            Err(_) => false,
-        },
-        // The value says the same in as many digits.
-        DataType::Float32 | DataType::Float16 => {
-            let is = cast(&value.slice(row, 1), &DataType::Float64).map(|is| is.as_primitive::<Float64Type>().value(0));
-            match (text.parse::<f64>(), is) {
-                (Ok(said), Ok(is)) if said.is_finite() => {
-                    let digits = significant(text).max(1);
-                    format!("{is:.*e}", digits - 1).parse() != Ok(said)
-                }
-                (said, is) => said.is_err() || is.is_err(),
-            }
+        DataType::Float64 => {
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text).trim_start_matches('0');
+            let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_whole && format!("{:.0}", double().abs()) != digits
         }
+        // The value says the same in as many digits.
+        DataType::Float32 | DataType::Float16 => match text.parse::<f64>() {
+            Ok(said) if said.is_finite() => {
+                let digits = significant(text).clamp(1, DIGITS);
+                format!("{:.*e}", digits - 1, double()).parse() != Ok(said)
+            }
+            said => said.is_err(),
+        },
         _ => false,
     }
-}
-
-/// Whether the fraction of the second has digits beyond the unit.
-fn is_finer(text: &str, unit: TimeUnit) -> bool {
-    let digits = match unit {
-        TimeUnit::Second => 0,
-        TimeUnit::Millisecond => 3,
-        TimeUnit::Microsecond => 6,
-        TimeUnit::Nanosecond => 9,
-    };
-    let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
-    let fraction = fraction.bytes().take_while(u8::is_ascii_digit);
-    fraction.skip(digits).any(|digit| digit != b'0')
-}
-
-/// Whether a time is followed by how far its clock is from UTC, or by the name of its zone.
-fn has_offset(text: &str) -> bool {
-    let after_date = text.get(10..).unwrap_or_default();
-    after_date.contains(['+', '-']) || after_date.chars().skip(1).any(char::is_alphabetic)
 }
 
 /// How many digits a number is written with, leading zeros aside.
@@ -84,7 +72,7 @@ fn decimals(text: &str) -> i64 {
         return 0;
     }
     let exponent: i64 = exponent.parse().unwrap_or(0);
-    (fraction.len() as i64).saturating_sub(exponent) - zeros as i64
+    (fraction.len() as i64).saturating_sub(exponent).saturating_sub(zeros as i64)
 }
 
 #[cfg(test)]
@@ -116,6 +104,9 @@ mod tests {
             ("0E-10", "decimal128(10,2)", Some("0.00")),
             ("9007199254740992", "float64", Some("9007199254740992.0")),
             ("9007199254740993", "float64", None),
+            ("100000000000000000000000000000000000000001", "float64", None),
+            ("-000.0", "float64", Some("-0.0")),
+            ("+007", "float64", Some("7.0")),
             ("0.1", "float64", Some("0.1")),
             ("16777217", "float32", None),
             ("16777216", "float32", Some("16777216.0")),
@@ -125,6 +116,7 @@ mod tests {
             ("0.100000001", "float32", Some("0.1")),
             ("123456.781250", "float32", Some("123456.78")),
             ("1e-3", "float32", Some("0.001")),
+            ("1.234567e-10", "float32", Some("1.234567e-10")),
             ("-0.0", "float32", Some("-0.0")),
             ("inf", "float32", Some("inf")),
             ("nan", "float32", Some("NaN")),
@@ -143,6 +135,11 @@ mod tests {
             ("2024-01-05 09:30:00 Asia/Shanghai", "timestamp[us]", None),
             ("2024-01-05T00:00:00+08:00", "date64", None),
             ("2024-01-04T16:00:00-08:00", "date32", None),
+            ("2024-01-05T19:00:00 America/New_York", "date32", None),
+            ("2024-01-05T19:00:00 America/New_York", "date64", None),
+            ("2024-01-05 00:00:00 UTC", "date32", Some("2024-01-05")),
+            ("2024-01-05 00:00:00 GMT", "date32", Some("2024-01-05")),
+            ("2024-01-05 00:00:00 CST", "date32", None),
             ("2024-01-05T23:59:60", "date32", None),
             ("2024-01-05 09:30:00", "date64", None),
             ("2024-01-05", "date32", Some("2024-01-05")),
@@ -160,10 +157,47 @@ mod tests {
     }
 
     #[test]
-    fn a_cast_rounds_a_text_but_never_reads_another() {
+    fn numbers_of_any_length_are_read_or_refused() {
+        let long = |head: &str, digit: &str| format!("{head}{}", digit.repeat(100_000));
+        assert_eq!(read(&long("0.", "1"), "float32"), None);
+        assert_eq!(read(&long("0.5", "0"), "float32").as_deref(), Some("0.5"));
+        assert_eq!(read(&long("1.5", "0"), "decimal128(10,2)").as_deref(), Some("1.50"));
+        for text in ["1e9223372036854775807", "100e-9223372036854775808", "1e99999999999999999999"] {
+            for to in ["float32", "float64", "decimal128(10,2)"] {
+                let _ = read(text, to);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cast_rounds_the_number_of_a_text_and_reads_no_other_time_than_it_says() {
         for (text, to, expected) in [
             ("1.255", "decimal128(10,2)", Some("1.26")),
-            ("09:30:00.5", "time32[s]", Some("09:30:00")),
+            ("09:30:00.5", "time32[s]", None),
+            ("09:30:00.500", "time32[s]", None),
+            ("09:30:00.000", "time32[s]", Some("09:30:00")),
+            ("09:30:00.1234567", "time64[us]", None),
+            ("09:30:00.1234567", "time64[ns]", Some("09:30:00.123456700")),
+            ("2024-01-05T09:30:00.1234567", "timestamp[us]", None),
+            ("2024-01-05T09:30:00.1234567+08:00", "timestamp[us,UTC]", None),
+            ("2024-01-05T09:30:00+08:00", "timestamp[us]", None),
+            ("2024-01-05T09:30:00-0500", "timestamp[s]", None),
+            ("2024-01-05 09:30:00 Asia/Shanghai", "timestamp[us]", None),
+            ("2024-01-05T09:30:00+08:00", "timestamp[us,UTC]", Some("2024-01-05T01:30:00Z")),
+            ("2024-01-05T09:30:00Z", "timestamp[us]", Some("2024-01-05T09:30:00")),
+            ("2024-01-05T09:30:00+00:00", "timestamp[us]", Some("2024-01-05T09:30:00")),
+            ("2024-01-05T09:30:00 PM", "timestamp[us]", None),
+            ("2024-03-10T02:30:00", "timestamp[us,America/New_York]", None),
+            ("2024-11-03T01:30:00", "timestamp[us,America/New_York]", None),
+            ("2024-11-03T00:30:00", "timestamp[us,America/New_York]", Some("2024-11-03T00:30:00-04:00")),
+            ("2024-01-05T00:00:00+08:00", "date32", None),
+            ("2024-01-05T00:00:00.0001", "date32", None),
+            ("2024-01-05T00:00:00.0001", "date64", None),
+            ("2024-01-05T00:00:00.0000", "date32", Some("2024-01-05")),
+            ("2024-01-05T093000", "timestamp[us]", Some("2024-01-05T09:30:00")),
+            ("2024-01-05T235960", "timestamp[us]", None),
+            ("2024-01-05 093060", "timestamp[s,UTC]", None),
+            ("2024-01-05 235960", "date32", None),
             ("093000", "time32[ms]", None),
             ("145959", "time32[s]", None),
             ("99999999", "time64[us]", None),
@@ -172,7 +206,7 @@ mod tests {
             ("09:30:00 PM", "time32[s]", Some("21:30:00")),
         ] {
             let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
-            let out = convert(&texts, &parse_type(to).unwrap()).ok().map(|out| show(&out, 0));
+            let out = convert(&texts, &parse_type(to).unwrap(), 0).ok().map(|out| show(&out, 0));
             assert_eq!(out.as_deref(), expected, "{text} as {to}");
         }
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::input::schema::FileSchema;
 use super::options::SourceOptions;
 use crate::hint::{counted, listed};
 
 /// What files and frames say of themselves that outputs do not carry.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Losses {
     /// By what is lost, the columns.
     columns: BTreeMap<String, BTreeSet<String>>,

@@ -11,7 +11,7 @@ use super::content::{self, Content, WHOLE, guarded};
 use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
 use super::input::schema::Footer;
-use super::options::SourceOptions;
+use super::options::{CODE_NAMES, DATE_NAMES, SourceOptions};
 use super::read::codes::no_codes;
 use super::section_file::read_leaves;
 use super::section_rows::{days_of, no_rows};
@@ -19,12 +19,6 @@ use super::table::unusable;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
 use crate::remedy::Setting;
-
-/// What a date column is mostly called.
-const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
-
-/// What a code column is mostly called.
-const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
 
 /// The dates and codes of the rows of the Parquet, Arrow or csv file at `path`, under the names that `panel` gives them; its
 /// own are those, or usual ones. Also its columns of booleans and integers. Holds no more than `memory` bytes of it.
@@ -40,15 +34,12 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
     let allowance = Allowance::new(memory, 1);
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
-    // Whether it is such a file is known before all of it is read: it may be endless zeros.
-    survey_by_hand(path, &content, &Interner::new(&SourceOptions::by_date(), &allowance))?;
-    content.hash()?;
     let mut date_columns = vec![panel.date_name.clone()];
-    date_columns.extend(USUAL_DATES.map(str::to_owned).into_iter().filter(|name| *name != panel.date_name));
+    date_columns.extend(DATE_NAMES.map(str::to_owned).into_iter().filter(|name| *name != panel.date_name));
     let options =
         |code_column| SourceOptions { code_column, date_columns: date_columns.clone(), ..SourceOptions::by_date() };
     // The panel's own name for the code, or else a usual one.
-    let names = [panel.code.name.as_str()].into_iter().chain(USUAL_CODES);
+    let names = [panel.code.name.as_str()].into_iter().chain(CODE_NAMES);
     let mut found = None;
     for options in names.map(|name| options(Some(name.to_owned()))) {
         let interner = Interner::new(&options, &allowance);
@@ -59,6 +50,8 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
         }
     }
     let (options, schema, row_count) = found.ok_or_else(|| no_codes(&panel.code.name))?;
+    // Not before it is known to be such a file: it may be endless zeros.
+    content.hash()?;
     let (date, code) = (schema.date.clone()?, schema.code.clone().ok_or_else(|| no_codes(&panel.code.name))?);
     if row_count == 0 {
         return Err(no_rows());

@@ -29,6 +29,9 @@ pub(super) const CODE_NAME: &str = "ts_code";
 /// Names that mean a date when the user names none.
 pub(super) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
 
+/// Names that mean a code where the user names none.
+pub(super) const CODE_NAMES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
+
 /// How to find, choose and read the input files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -125,6 +128,8 @@ impl SourceOptions {
                 Setting::DropTime => options.drop_time = true,
                 Setting::Duplicates(which) => options.duplicates = which.parse().unwrap_or_default(),
                 Setting::BadDates(what) => options.bad_dates = what.parse().unwrap_or_default(),
+                Setting::Pattern(text) => options.pattern = text.parse().unwrap_or_default(),
+                Setting::CodeTemplate(text) => options.code_template = text.parse().ok(),
                 _ => {}
             }
         }
@@ -237,6 +242,13 @@ impl SourceOptions {
             None if self.key.iter().any(|key| key == name) => name.to_owned(),
             None => format!("{}{name}", self.prefix),
         }
+    }
+
+    /// Takes columns by the names that the panel gives them.
+    pub(super) fn take_panel_names(&mut self) {
+        let cast = |cast: &Cast| Cast { column: self.name_of(&cast.column), to: cast.to.clone() };
+        self.casts = self.casts.iter().map(cast).collect();
+        (self.prefix, self.renames) = (String::new(), Vec::new());
     }
 
     /// The name of the output column for the code, `ts_code` where none is given.

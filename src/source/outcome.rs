@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::panel::DateForm;
 
 /// What one file of a series brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileOutcome {
     /// Rows of the series that came from it.
     pub rows: u64,
@@ -18,8 +18,12 @@ pub struct FileOutcome {
     pub waiting: u64,
     /// XXH3-128 of the file's bytes.
     pub content_hash: u128,
-    /// The one form of all dates in the file; `None` where it mixes several or has no dates.
+    /// The one form of all dates in the file; `None` where none gives them back, or it has no dates.
     pub date_form: Option<DateForm>,
-    /// Whether the file spells its dates in several ways, or in one that writing would not give back.
-    pub is_mixed: bool,
+    /// How the file spells its dates where no form gives them back: in several ways, or in one that is read alone.
+    pub other_form: Option<String>,
+    /// Of a file of one stock without a column of its code: the columns that are named after codes, and up to two codes of
+    /// each, as a message has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named_codes: Vec<(String, Vec<String>)>,
 }

@@ -13,8 +13,10 @@ use super::input::interner::Interner;
 use super::input::parts::{cast_parts, lost_of_field};
 use super::input::schema::{FileColumn, FileSchema, Footer};
 use super::options::{BadDates, Cast, SourceOptions};
-use super::section_rows::{AS_THE_STORE, Columns, SectionRows, no_rows, values};
+use super::path::naming::date_of_name;
+use super::section_rows::{AS_THE_STORE, Columns, SectionRows, days_of, no_rows, values};
 use super::types::shown_type;
+use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting, excluding};
@@ -34,6 +36,36 @@ pub(crate) fn read_section<'p>(
 ) -> Result<SectionRows<'p>, Reason> {
     let mut options = section_options(options, panel);
     section_at(path, &mut options, (panel, whole), allowance).map_err(|reason| of_store(reason, &options, panel))
+}
+
+/// The date that the name of the file at `path` says, or else its first row; `None` where it is not found so. What is wrong
+/// with the file is told when it is read.
+pub(crate) fn section_date(
+    path: &Path,
+    options: &SourceOptions,
+    panel: &PanelSchema,
+    allowance: &Arc<Allowance>,
+) -> Option<Date> {
+    let first = || {
+        let options = section_options(options, panel);
+        let (_, stamp) = content::open(path)?;
+        let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+        let Footer { schema, .. } = survey_by_hand(path, &content, &Interner::new(&options, allowance))?;
+        let schema = in_types_of(panel, schema, &options);
+        let date = schema.date.clone()?;
+        let columns = schema.open(content, allowance)?.columns(&[date.leaf], None)?;
+        let days = columns.first().map(|column| days_of(&date, &column.slice(0, column.len().min(1)), &options));
+        Ok(days.transpose()?.and_then(|days| Date::from_days(*days.first()?)))
+    };
+    date_of_name(path).or_else(|| guarded(first).ok().flatten())
+}
+
+/// What the Parquet, Arrow or csv file at `path` calls its columns; `None` where it does not say.
+pub(crate) fn column_names(path: &Path, options: &SourceOptions, allowance: &Arc<Allowance>) -> Option<Vec<String>> {
+    let (_, stamp) = content::open(path).ok()?;
+    let content = Content::load(path, stamp, allowance.free().min(WHOLE)).ok()?;
+    let footer = guarded(|| survey_by_hand(path, &content, &Interner::new(options, allowance))).ok()?;
+    Some(footer.schema.columns.iter().map(|column| column.name.clone()).collect())
 }
 
 /// `reason` with those of its ways out that keep to a store which is there: its columns stay, and have their types.
@@ -64,18 +96,18 @@ fn section_at<'p>(
 ) -> Result<SectionRows<'p>, Reason> {
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
-    // Whether it is such a file is known before all of it is read: it may be endless zeros.
-    survey_by_hand(path, &content, &Interner::new(options, allowance))?;
-    // What is read piece by piece is compared with this afterwards.
-    content.hash()?;
     let meter = Meter::new(allowance);
     let Footer { mut schema, has_attrs, row_count, .. } =
         survey_by_hand(path, &content, &Interner::new(options, allowance))?;
     let is_of_output = |name: &str| panel.index_of(name).is_some() && options.name_of(name) != name;
     if values(&schema, panel).is_err() && schema.columns.iter().any(|column| is_of_output(&column.name)) {
-        (options.prefix, options.renames) = (String::new(), Vec::new());
+        options.take_panel_names();
         schema = survey_by_hand(path, &content, &Interner::new(options, allowance))?.schema;
     }
+    let schema = in_types_of(panel, schema, options);
+    // What is read piece by piece is compared with this afterwards. Not before it is known to be such a file: it may be
+    // endless zeros.
+    content.hash()?;
     let is_key = |name: &str| {
         let key = [schema.date.as_ref().ok(), schema.code.as_ref()];
         key.into_iter().flatten().any(|column| column.name == name)
@@ -83,10 +115,9 @@ fn section_at<'p>(
     let names = schema.columns.iter().map(|column| column.name.as_str());
     let names: Vec<&str> = names.filter(|name| !is_key(name)).collect();
     if let Some(reason) = of_two_meanings(&names, options, (panel, whole)) {
-        (options.prefix, options.renames) = (String::new(), Vec::new());
+        options.take_panel_names();
         return Err(reason);
     }
-    let schema = in_types_of(panel, schema, options);
     if row_count == 0 {
         return Err(no_rows());
     }
@@ -94,13 +125,14 @@ fn section_at<'p>(
     leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
     let columns = guarded(|| read_leaves(content, &schema, leaves, allowance));
     let columns = columns.map_err(|reason| also_in_order(reason, row_count))?;
-    let mut section = guarded(|| SectionRows::new(path, schema, columns, options, panel, meter))?;
+    let mut section = guarded(|| SectionRows::new(path, schema, columns, (options, false), panel, meter))?;
     section.losses.count_attrs(usize::from(has_attrs));
     Ok(section)
 }
 
-/// Why columns of these `names`, beside date and code, cannot be taken by the names that files of the source give them: one that is called as
-/// another source's is in the store would be taken for one of this source, which is there by its own name, too.
+/// Why columns of these `names`, beside date and code, cannot be taken by the names that files of the source give them:
+/// one that is called as another source's is in the store would be taken for one of this source, which is there by its
+/// own name, too.
 pub(super) fn of_two_meanings(
     names: &[&str],
     options: &SourceOptions,
@@ -147,20 +179,26 @@ pub(super) fn section_options(options: &SourceOptions, panel: &PanelSchema) -> S
     SourceOptions { date_columns, epoch: None, roll: None, bad_dates: BadDates::Error, ..options.clone() }
 }
 
-/// `schema` of a file of text with its columns cast to those of `panel`; any other as it is.
-fn in_types_of(panel: &PanelSchema, schema: Arc<FileSchema>, options: &SourceOptions) -> Arc<FileSchema> {
-    if schema.columns.iter().all(|column| column.fields.is_none()) {
-        return schema;
-    }
+/// `schema` with the date column of `panel`, and of a file of text its columns cast to those of `panel`.
+fn in_types_of(panel: &PanelSchema, mut schema: Arc<FileSchema>, options: &SourceOptions) -> Arc<FileSchema> {
     let mut options = options.clone();
-    options.casts = Vec::new();
-    for column in &schema.columns {
-        if let Some(place) = panel.index_of(&options.name_of(&column.name)) {
-            let to = panel.columns[place].data_type.clone();
-            options.casts.push(Cast { column: column.name.clone(), to });
+    if schema.columns.iter().any(|column| column.fields.is_some()) {
+        options.casts = Vec::new();
+        for column in &schema.columns {
+            if let Some(place) = panel.index_of(&options.name_of(&column.name)) {
+                let to = panel.columns[place].data_type.clone();
+                options.casts.push(Cast { column: column.name.clone(), to });
+            }
         }
+        schema = Arc::new(cast_parts(schema.format.clone(), schema.columns.clone(), &options));
     }
-    Arc::new(cast_parts(schema.format.clone(), schema.columns.clone(), &options))
+    // The store knows which column has the dates: then doubles may be some, as pandas makes them of integers beside a
+    // null.
+    if schema.date.is_err() && options.date_columns.is_empty() && schema.has(&panel.date_name) {
+        options.date_columns = vec![panel.date_name.clone()];
+        schema = Arc::new(cast_parts(schema.format.clone(), schema.columns.clone(), &options));
+    }
+    schema
 }
 
 /// These columns of a file.
@@ -198,18 +236,19 @@ pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Arc<FileSchema>
     Arc::new(cast_parts(None, columns, options))
 }
 
-/// As [`read_section`], of the rows of `batches`, which lie in a map; the date comes from the date column.
+/// As [`read_section`], of the rows of `batches`, which lie in a map; the date comes from the date column. `are_first`: the
+/// source has no others yet.
 ///
 /// # Errors
 /// The reason why they cannot be used.
 pub(crate) fn take_frame<'p>(
     batches: &[RecordBatch],
     schema: &Schema,
-    options: &SourceOptions,
+    (options, are_first): (&SourceOptions, bool),
     panel: &'p PanelSchema,
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
     let schema = roles(schema, options);
     let columns = Columns::mapped(batches);
-    guarded(|| SectionRows::new(Path::new(""), schema, columns, options, panel, Meter::new(allowance)))
+    guarded(|| SectionRows::new(Path::new(""), schema, columns, (options, are_first), panel, Meter::new(allowance)))
 }

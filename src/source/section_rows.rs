@@ -15,10 +15,11 @@ use arrow_select::take::take;
 
 use super::allowance::Meter;
 use super::content::guarded;
-use super::convert::widen;
-use super::date::column::{DateReader, DateRules};
+use super::convert::{convert, widen};
+use super::date::column::DateReader;
+use super::date::rules::DateRules;
 use super::from_text::exactly;
-use super::input::schema::{FileSchema, KeyColumn, Value};
+use super::input::schema::{FileSchema, KeyColumn};
 use super::losses::Losses;
 use super::options::SourceOptions;
 use super::path::naming::date_of_name;
@@ -29,9 +30,9 @@ use super::weight::{texts_len, written_out};
 use crate::compare::KeyOrder;
 use crate::hint::listed;
 use crate::key::Date;
-use crate::panel::{Column, PanelSchema, show};
+use crate::panel::{PanelSchema, first_unwritable, show};
 use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, excluding};
+use crate::remedy::{Remedy, Setting, excluding};
 
 /// Rows that are put in order at a time.
 const WINDOW: usize = 1 << 16;
@@ -112,6 +113,10 @@ pub(crate) struct SectionRows<'p> {
     panel: &'p PanelSchema,
     /// For each column of the panel, its place among the values of the schema.
     values: Vec<usize>,
+    /// Whether a user decided its type.
+    decided: Vec<bool>,
+    /// Whether that was decided for these rows, so that it is known what lengths of time are counted in.
+    are_first: bool,
     columns: Columns,
     /// What they take of the memory, for as long as they are there.
     _meter: Arc<Meter>,
@@ -127,7 +132,7 @@ impl<'p> SectionRows<'p> {
         path: &Path,
         schema: Arc<FileSchema>,
         columns: Columns,
-        options: &SourceOptions,
+        (options, are_first): (&SourceOptions, bool),
         panel: &'p PanelSchema,
         meter: Arc<Meter>,
     ) -> Result<SectionRows<'p>, Reason> {
@@ -139,9 +144,22 @@ impl<'p> SectionRows<'p> {
         let date = date(path, &schema, &columns, options, panel)?;
         check_code_map(options, &codes, date)?;
         let values = values(&schema, panel)?;
+        let decided = values.iter().map(|&at| options.cast(&schema.values[at].own_name).is_some()).collect();
         let losses = Losses::of(&schema, options);
         let order = Vec::new();
-        let rows = SectionRows { date, losses, codes, order, schema, panel, values, columns, _meter: meter };
+        let rows = SectionRows {
+            date,
+            losses,
+            codes,
+            order,
+            schema,
+            panel,
+            values,
+            decided,
+            are_first,
+            columns,
+            _meter: meter,
+        };
         Ok(SectionRows { order: rows.in_order()?, ..rows })
     }
 
@@ -164,37 +182,54 @@ impl<'p> SectionRows<'p> {
     }
 
     fn piece(&self, place: usize, parts: &[ArrayRef], rows: &[u32]) -> Result<ArrayRef, Reason> {
-        let (value, column) = (&self.schema.values[self.values[place]], &self.panel.columns[place]);
         if parts.is_empty() {
-            return Ok(new_null_array(&column.data_type, rows.len()));
+            return Ok(new_null_array(&self.panel.columns[place].data_type, rows.len()));
         }
         let array = self.columns.rows(parts, rows).map_err(Reason::undecodable)?;
-        self.widened(value, column, &array, 0).or_else(|why| {
+        self.turned(place, &array, 0).or_else(|why| {
             // A row is named by its place in the file.
             let mut before = 0;
             for part in parts {
-                self.widened(value, column, part, before)?;
+                self.turned(place, part, before)?;
                 before += part.len();
             }
             Err(why)
         })
     }
 
-    /// `array` in the type of the panel's column; `before` rows come before it.
-    fn widened(&self, value: &Value, column: &Column, array: &ArrayRef, before: usize) -> Result<ArrayRef, Reason> {
+    /// `array` in the type of the panel's column at `place`: exactly, or as a user decided; `before` rows come before it.
+    fn turned(&self, place: usize, array: &ArrayRef, before: usize) -> Result<ArrayRef, Reason> {
+        let (value, column) = (&self.schema.values[self.values[place]], &self.panel.columns[place]);
         let (raw, panels) = (&value.raw, &column.data_type);
-        // Exact as they may be: what a bare number counts nobody knows.
-        let lack_unit = (raw.is_temporal() && panels.is_numeric()) || (raw.is_numeric() && panels.is_temporal());
+        // Exact as they may be: what a bare number counts nobody knows, unless it was decided to be a time.
+        let loses_unit = raw.is_temporal() && panels.is_numeric() && !(self.are_first && self.decided[place]);
+        let is_decided = self.decided[place] && !loses_unit;
+        let lack_unit = loses_unit || (raw.is_numeric() && panels.is_temporal() && !is_decided);
         let is_of_text = self.schema.columns.iter().any(|column| column.fields.is_some());
-        let widened = match lack_unit && array.logical_null_count() < array.len() {
+        let turned = match lack_unit && array.logical_null_count() < array.len() {
             true => Err("a bare number does not say what it counts".to_owned()),
             false if is_of_text && !is_text(panels) => exactly(array, panels, before),
+            false if is_decided => convert(array, panels, before),
             false => widen(array, panels, before),
         };
-        widened.map_err(|why| {
-            let what = format!("its column {:?} is {}, {panels} in the store: {why}", column.name, shown_type(raw));
-            let reason = Reason::new(Kind::TypesDiffer, what).of_column(&column.name);
-            reason.or(Remedy::Do(AS_THE_STORE.to_owned()))
+        let turned = turned.and_then(|turned| match first_unwritable(&turned) {
+            Some(row) => Err(format!("row {} is more than a Parquet file can hold", before + row + 1)),
+            None => Ok(turned),
+        });
+        turned.map_err(|why| {
+            let reason = match is_decided {
+                true => {
+                    let way_out = format!("write the file with values that {panels} holds");
+                    let reason = Reason::new(Kind::InexactValue, why).or(Remedy::Do(way_out));
+                    reason.within(format_args!("its column {:?}, ", column.name))
+                }
+                false => {
+                    let types = format!("is {}, {panels} in the store", shown_type(raw));
+                    let what = format!("its column {:?} {types}: {why}", column.name);
+                    Reason::new(Kind::TypesDiffer, what).or(Remedy::Do(AS_THE_STORE.to_owned()))
+                }
+            };
+            reason.of_column(&column.name)
         })
     }
 
@@ -228,7 +263,7 @@ impl<'p> SectionRows<'p> {
         let mut before = 0;
         let part = |part: &ArrayRef| {
             before += part.len();
-            self.widened(value, column, part, before - part.len())
+            self.turned(place, part, before - part.len())
         };
         let parts = self.columns.parts(value.leaf).iter().map(part).collect::<Result<Vec<_>, _>>()?;
         let array = match &parts[..] {
@@ -346,7 +381,13 @@ pub(super) fn days_of(date: &KeyColumn, column: &ArrayRef, options: &SourceOptio
     let rules = DateRules::new(options).map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
     let mut dates = DateReader::new(&date.name, &date.raw, &rules);
     // Settings are for the stocks' files: a date is given as a whole.
-    dates.push(column).map_err(|reason| reason.alone().or(without_them()))?;
+    dates.push(column).map_err(|reason| {
+        let drops = |remedy: &Remedy| matches!(remedy, Remedy::Set { settings, .. } if matches!(settings[..], [Setting::BadDates(_)]));
+        let anew = || Remedy::Do("write its dates as the store has them".to_owned());
+        // Where no row has a date, none would be left.
+        let way_out = if reason.remedies().iter().any(drops) { without_them() } else { anew() };
+        reason.alone().or(way_out)
+    })?;
     Ok(dates.days)
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
-use super::date::column::DateRules;
+use super::date::rules::DateRules;
 use super::date::trading::Trading;
-use super::input::schema::FileSchema;
+use super::input::schema::{FileSchema, Value};
 use super::options::SourceOptions;
 use crate::panel::{Column, DateForm};
 use crate::skipped::Skipped;
@@ -79,11 +79,23 @@ pub struct InputFile {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) schema: Arc<FileSchema>,
-    /// For each panel column its place in the schema's `values`.
-    pub(super) slots: Vec<Option<usize>>,
+    /// The panel columns that the files have, ascending, each with its place in the schema's `values`.
+    pub(super) slots: Vec<(u32, u32)>,
     pub(super) targets: Arc<[Target]>,
     /// The places of the further key columns among the panel's.
     pub(super) key: Arc<[usize]>,
+}
+
+impl Layout {
+    /// The files' column that the panel's column of this number is.
+    pub(super) fn value(&self, column: usize) -> Option<&Value> {
+        // Most often they have all of them.
+        let slot = match self.slots.get(column) {
+            Some((own, slot)) if *own as usize == column => *slot,
+            _ => self.slots[self.slots.binary_search_by_key(&column, |(own, _)| *own as usize).ok()?].1,
+        };
+        self.schema.values.get(slot as usize)
+    }
 }
 
 /// What a file's column becomes.
@@ -99,10 +111,7 @@ impl Survey {
     /// What its files call the column of this number, each name once.
     pub fn own_names(&self, column: usize) -> Vec<String> {
         let files = self.inputs.iter().flat_map(|input| &input.files);
-        let names = files.filter_map(|file| {
-            let slot = file.layout.slots[column]?;
-            Some(file.layout.schema.values[slot].own_name.clone())
-        });
+        let names = files.filter_map(|file| Some(file.layout.value(column)?.own_name.clone()));
         names.collect::<BTreeSet<String>>().into_iter().collect()
     }
 }
@@ -123,7 +132,7 @@ impl Input {
 impl InputFile {
     /// Whether the file has the survey's column of this number.
     pub fn has_column(&self, column: usize) -> bool {
-        self.layout.slots[column].is_some()
+        self.layout.value(column).is_some()
     }
 
     /// How many of the survey's columns the file has.
@@ -180,6 +189,13 @@ impl Survey {
     /// before, or one of a type that a user decided on.
     pub fn date_form(&self) -> Option<&DateForm> {
         self.date_form.as_ref()
+    }
+
+    /// Whether the key keeps a date column of the files, beside which the panel's dates are a column of their own.
+    pub(crate) fn keeps_file_dates(&self) -> bool {
+        let is_kept =
+            |file: &InputFile| file.layout.schema.date.as_ref().is_ok_and(|date| self.options.key.contains(&date.name));
+        self.files().any(is_kept)
     }
 
     /// All files to read, in the order of the inputs.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, StringArray};
+use arrow_array::{ArrayRef, StringArray, new_empty_array};
 use csv::StringRecord;
 use parquet::file::reader::Length;
 
@@ -11,6 +11,7 @@ use super::allowance::Allowance;
 use super::content::{Content, guarded};
 use super::input::formats::{format_of, survey_file};
 use super::input::interner::Interner;
+use super::input::schema::FileSchema;
 use super::options::SourceOptions;
 use super::path::input_format::InputFormat;
 use crate::error::Error;
@@ -26,7 +27,8 @@ pub(super) fn unusable(setting: Setting, path: &Path, reason: &Reason, otherwise
     if ways.is_empty() {
         ways.push(Remedy::Do(otherwise.to_owned()));
     }
-    Error::invalid(setting, format!("{}: {}", path.display(), reason.what()), ways)
+    let why = format!("{}: {}", path.display(), reason.what());
+    Error::Invalid { setting, why, remedies: ways, path: Some(path.into()) }
 }
 
 /// Some columns of a table, by name.
@@ -100,9 +102,18 @@ fn of_file(content: Content, input: InputFormat, allowance: &Arc<Allowance>, wan
         .collect();
     chosen.sort_unstable();
     let leaves: Vec<usize> = chosen.iter().map(|(leaf, _)| *leaf).collect();
-    let arrays = file.columns(&leaves, Some(rows))?;
+    let arrays = match rows {
+        0 => empty_arrays(&footer.schema, &leaves),
+        _ => file.columns(&leaves, Some(rows))?,
+    };
     let names = footer.schema.columns.iter().map(|column| column.name.clone()).collect();
     Ok(Table { columns: chosen.into_iter().map(|(_, name)| name).zip(arrays).collect(), names })
+}
+
+/// The columns at `leaves` where there are no rows.
+fn empty_arrays(schema: &FileSchema, leaves: &[usize]) -> Vec<ArrayRef> {
+    let columns = schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok());
+    columns.filter_map(|column| Some(new_empty_array(column.raw.as_ref().ok()?))).collect()
 }
 
 /// The columns of a csv file; without names, the first one is all that counts.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 
 /// Reads the name of a type a panel may have: Arrow's (`Float64`, `Timestamp(ns)`) or a usual short one (`float64`,
@@ -134,6 +137,29 @@ pub(super) fn dictionary(value: DataType) -> DataType {
 
 pub(super) fn is_plain_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// Refuses decimals of more digits than their type has: Arrow hands on what it is given, and a Parquet file cuts it.
+///
+/// # Errors
+/// The first, and its type.
+pub(crate) fn check_decimals(array: &dyn Array) -> Result<(), String> {
+    match array.data_type() {
+        DataType::Decimal32(digits, _) => check_digits::<Decimal32Type>(array, *digits),
+        DataType::Decimal64(digits, _) => check_digits::<Decimal64Type>(array, *digits),
+        DataType::Decimal128(digits, _) => check_digits::<Decimal128Type>(array, *digits),
+        DataType::Decimal256(digits, _) => check_digits::<Decimal256Type>(array, *digits),
+        _ => Ok(()),
+    }
+}
+
+fn check_digits<T: DecimalType>(array: &dyn Array, digits: u8) -> Result<(), String> {
+    let numbers = array.as_primitive::<T>();
+    let is_beyond = |number: &T::Native| !T::is_valid_decimal_precision(*number, digits);
+    match numbers.iter().flatten().find(is_beyond) {
+        Some(number) => Err(format!("{number:?} is stored, which is beyond {}", array.data_type())),
+        None => Ok(()),
+    }
 }
 
 /// Whether the type is text of any kind, dictionaries included.

@@ -42,6 +42,14 @@ impl<'a> Attempt<'a> {
         self.staging.take(&self.dir, from, to)
     }
 
+    /// As [`place`](Attempt::place), of a file in a directory below the attempt's.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn place_from(&self, dir: &Dir, from: &str, to: &str) -> Result<()> {
+        self.staging.take(dir, from, to)
+    }
+
     /// Puts the receipt in place, the last thing that a task does.
     ///
     /// # Errors
@@ -60,9 +68,20 @@ impl<'a> Attempt<'a> {
 impl Drop for Attempt<'_> {
     /// What is left is nobody's; where it cannot be removed, it goes with what else is old.
     fn drop(&mut self) {
-        for name in self.dir.names().unwrap_or_default() {
-            let _ = self.dir.remove(&name);
-        }
+        clear(&self.dir);
         let _ = self.staging.remove_empty(&self.name);
+    }
+}
+
+/// Removes what is in a directory, as far as it can be removed.
+fn clear(dir: &Dir) {
+    for name in dir.names().unwrap_or_default() {
+        let _ = match dir.enter(&name) {
+            Ok(Some(below)) => {
+                clear(&below);
+                dir.remove_empty(&name).map(drop)
+            }
+            _ => dir.remove(&name),
+        };
     }
 }

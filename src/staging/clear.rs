@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::FileType;
 use serde::Deserialize;
 
 use super::names::{ASSEMBLY, ATTEMPT_PREFIX, PLAN};
@@ -57,15 +58,26 @@ pub fn clear_staging(staging: &Path, store: &Path, age: Duration, dry_run: bool)
     Ok(report)
 }
 
+/// What there is in a directory, and in those below it, which come after what they hold.
 fn found(dir: &Dir) -> Result<Vec<(String, Found)>> {
-    let names = dir.names()?.into_iter();
-    names.filter_map(|name| dir.look(&name).map(|found| found.map(|found| (name, found))).transpose()).collect()
+    let mut all = Vec::new();
+    for name in dir.names()? {
+        if let Some(below) = dir.enter(&name)? {
+            all.extend(found(&below)?.into_iter().map(|(own, found)| (format!("{name}/{own}"), found)));
+        }
+        all.extend(dir.look(&name)?.map(|found| (name, found)));
+    }
+    Ok(all)
 }
 
 fn remove(dir: &Dir, files: &[(String, Found)], dry_run: bool, report: &mut CollectReport) -> Result<()> {
-    for (name, found) in files {
-        if !dry_run {
-            dir.remove(name)?;
+    for (path, found) in files {
+        let is_dir = found.kind == FileType::Directory;
+        if let Some((holder, name)) = dir.holder(path)?.filter(|_| !dry_run) {
+            if is_dir { holder.remove_empty(name).map(drop) } else { holder.remove(name) }?;
+        }
+        if is_dir {
+            continue;
         }
         report.files += 1;
         report.bytes += found.byte_len;

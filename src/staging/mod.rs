@@ -11,11 +11,11 @@ mod report;
 pub(crate) use attempt::Attempt;
 pub use clear::clear_staging;
 pub(crate) use names::{
-    ASSEMBLY, PLAN, band_name, changes_name, check_device, file_name, part_name, rows_name, sealed_name, staging_of,
-    written_name,
+    ASSEMBLY, band_name, changes_name, check_device, check_staging, file_name, part_name, rows_name, sealed_name,
+    staging_of, written_name,
 };
 pub use plan_file::PlanOf;
-pub(crate) use plan_file::{MOST, Planned, TASKS, check_count, check_new, hex, put_plan, read_plan, unhex};
-pub(crate) use receipt::{Kind, Receipt, Whose, damaged, encode, json};
+pub(crate) use plan_file::{MOST, Planned, TASKS, check_count, hex, put_plan, read_plan, unhex};
+pub(crate) use receipt::{Kind, Receipt, Receipts, Whose, damaged, encode, json};
 pub use report::TaskReport;
 pub(crate) use report::check_number;

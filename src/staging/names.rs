@@ -1,5 +1,6 @@
 //! What lies in the staging directory, by name.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -49,21 +50,40 @@ pub(crate) fn file_name(place: usize) -> String {
     format!("file-{place:06}")
 }
 
-/// Refuses a staging directory from which nothing can be moved to `to`, which may not be there yet.
+/// Refuses a staging directory that has a plan, and one from which nothing can be moved to `to`. Neither has to be
+/// there yet.
 ///
 /// # Errors
-/// When they are on two file systems.
-pub(crate) fn check_device(staging: &Dir, to: &Path, moved: &str) -> Result<()> {
-    let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev());
-    let above = std::path::absolute(to).map_err(Error::io("find", to))?;
-    let above = above.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    match device(above).ok() == device(staging.path()).ok() {
+/// Where it is one.
+pub(crate) fn check_staging(staging: &Path, to: &Path, moved: &str) -> Result<()> {
+    if std::fs::symlink_metadata(staging.join(PLAN)).is_ok() {
+        let what = format!("{} has a plan already", staging.display());
+        return Err(Error::refused(what, "go on with it, or name another directory"));
+    }
+    check_device(staging, to, moved)
+}
+
+/// Refuses a staging directory from which nothing can be moved to `to`. Neither has to be there yet.
+///
+/// # Errors
+/// Where it is one.
+pub(crate) fn check_device(staging: &Path, to: &Path, moved: &str) -> Result<()> {
+    let device = |path: &Path| {
+        let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+        Ok(path.ancestors().find_map(|above| Some(std::fs::metadata(above).ok()?.dev())))
+    };
+    match device(to)? == device(staging)? {
         true => Ok(()),
         false => Err(Error::refused(
-            format!("{} is on another file system than {}", staging.path().display(), to.display()),
+            format!("{} is on another file system than {}", staging.display(), to.display()),
             format!("name one on the same, as {moved} are moved, not copied"),
         )),
     }
+}
+
+/// That there is no plan at `path`.
+pub(crate) fn no_plan(path: &Path) -> Error {
+    Error::refused(format!("{} is not there", path.display()), "name a plan of tasks")
 }
 
 /// The staging directory in which the plan at `path` lies, and the plan's name in it.
@@ -81,5 +101,8 @@ pub(crate) fn staging_of<'p>(disk: &Disk, path: &'p Path) -> Result<(Dir, &'p st
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::refused(format!("{} is no file", path.display()), "name a plan"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((Dir::open(disk, parent)?, name))
+    match std::fs::metadata(parent) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(no_plan(path)),
+        _ => Ok((Dir::open(disk, parent)?, name)),
+    }
 }

@@ -125,6 +125,28 @@ fn damaged_receipt(path: &Path, whose: Whose, what: impl Into<String>) -> Error 
     damaged(path, what, format!("remove it, and run {} again", whose.task()))
 }
 
+/// Receipts of one kind, of which all together may have so many bytes.
+pub(crate) struct Receipts<'d> {
+    dir: &'d Dir,
+    left: u64,
+}
+
+impl<'d> Receipts<'d> {
+    pub(crate) fn new(dir: &'d Dir, most: u64) -> Receipts<'d> {
+        Receipts { dir, left: most }
+    }
+
+    /// The receipt `name`, which must be there.
+    ///
+    /// # Errors
+    /// As [`Receipt::read`], and where it is more than those before have left.
+    pub(crate) fn read(&mut self, name: &str, whose: Whose) -> Result<Receipt> {
+        let receipt = Receipt::read(self.dir, name, whose, self.left)?;
+        self.left -= receipt.bytes.len() as u64;
+        Ok(receipt)
+    }
+}
+
 impl Receipt {
     /// The receipt `name` in `dir`, of at most `most` bytes; `None` where there is none.
     ///
@@ -133,10 +155,13 @@ impl Receipt {
     pub(crate) fn open(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Option<Receipt>> {
         let path = dir.path().join(name);
         let Some(file) = dir.open_file(name)? else { return Ok(None) };
-        let byte_len = file.metadata().map_err(Error::io("read", &path))?.len();
+        let byte_len = file.metadata().map_err(Error::io("examine", &path))?.len();
         if byte_len > most {
-            let what = format!("{} has {byte_len} bytes, more than half of the memory, {most}", path.display());
-            return Err(Error::refused(what, "plan with more memory"));
+            let what = format!(
+                "{} has {byte_len} bytes, more than the {most} that half of the memory has left",
+                path.display()
+            );
+            return Err(Error::refused(what, "plan with more memory, or leave out columns"));
         }
         let bytes = load(&file, &path, Access::Read)?;
         let arrays = arrays(&bytes, whose).map_err(|what| damaged_receipt(&path, whose, what))?;
@@ -153,11 +178,6 @@ impl Receipt {
             Error::io("read", &dir.path().join(name))(io::Error::new(io::ErrorKind::InvalidInput, not_yet))
         };
         Receipt::open(dir, name, whose, most)?.ok_or_else(missing)
-    }
-
-    /// How many bytes it has.
-    pub(crate) fn byte_len(&self) -> usize {
-        self.bytes.len()
     }
 
     /// The bytes of array `number`.
@@ -249,6 +269,22 @@ mod tests {
         assert_eq!(receipt.array::<u8>(1).unwrap(), [1; 65]);
         assert_eq!(receipt.array::<u64>(2).unwrap(), [5, 6]);
         assert!(receipt.array::<u64>(1).is_err() && receipt.array::<u8>(3).is_err());
+    }
+
+    #[test]
+    fn receipts_have_together_what_one_may_have() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Dir::open(&Disk::default(), place.path()).unwrap();
+        let bytes = encode(WHOSE, &[&[1; 640]]);
+        let len = bytes.len() as u64;
+        for (most, count) in [(len - 1, 0), (2 * len - 1, 1), (2 * len, 2)] {
+            let mut receipts = Receipts::new(&dir, most);
+            let fits = |n: &usize| {
+                std::fs::write(place.path().join(format!("{n}")), &bytes).unwrap();
+                receipts.read(&format!("{n}"), WHOSE).is_ok()
+            };
+            assert_eq!((0..3).take_while(fits).count(), count);
+        }
     }
 
     #[test]

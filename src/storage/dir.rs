@@ -241,6 +241,23 @@ impl Dir {
         rustix::fs::renameat(&other.handle, from, &self.handle, to).map_err(failed("rename to", &target))
     }
 
+    /// Gives a file in the directory `other`, which must be on the same file system, the further name `to`, replacing what
+    /// stands there. Where files have one name each, it loses its own.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn link(&self, other: &Dir, from: &str, to: &str) -> Result<()> {
+        if self.look(to)?.is_some() {
+            self.remove(to)?;
+        }
+        let (path, target) = (other.path.join(from), self.path.join(to));
+        let link = || Ok(rustix::fs::linkat(&other.handle, from, &self.handle, to, AtFlags::empty())?);
+        match self.disk.before(Operation::Link(&path, &target)).and_then(|()| link()) {
+            Err(error) if has_no_links(&error) => self.take(other, from, to),
+            linked => linked.map_err(Error::io("link to", &target)),
+        }
+    }
+
     /// Removes the file `name`; that it is gone already is no error.
     ///
     /// # Errors
@@ -354,6 +371,12 @@ fn names_of(dir: rustix::fs::Dir) -> impl Iterator<Item = io::Result<OsString>> 
 fn split(path: &str) -> (impl Iterator<Item = &str>, &str) {
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
     (dirs.split('/').filter(|part| !part.is_empty()), name)
+}
+
+/// Whether a file cannot have a further name where it is.
+fn has_no_links(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK))
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {

@@ -30,6 +30,8 @@ pub enum Operation<'a> {
     Sync(&'a Path),
     /// Give a file its final name.
     Rename(&'a Path, &'a Path),
+    /// Give a file a further name.
+    Link(&'a Path, &'a Path),
     /// Sync a directory's names.
     SyncDir(&'a Path),
     /// Remove a file, or an empty directory.
@@ -147,13 +149,26 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// As [`open`], a file in a directory of ours, which is no link either; its parents may be.
 pub(crate) fn open_below(path: &Path) -> io::Result<File> {
+    below(path, TO_READ)
+}
+
+/// As [`open_below`], and also for writing where this process may, which nobody does: a file that is open to read alone
+/// NFS locks for several, and not for one.
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    below(path, TO_READ.union(OFlags::RDWR)).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => below(path, TO_READ),
+        _ => Err(error),
+    })
+}
+
+fn below(path: &Path, how: OFlags) -> io::Result<File> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return open(path) };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| match fs::symlink_metadata(dir) {
         Ok(metadata) if metadata.is_symlink() => not_followed("its directory"),
         _ => errno.into(),
     })?;
-    let file = rustix::fs::openat(&handle, name, TO_READ, Mode::empty());
+    let file = rustix::fs::openat(&handle, name, how, Mode::empty());
     file.map(File::from).map_err(|errno| named(errno.into())).and_then(regular)
 }
 
@@ -245,8 +260,8 @@ pub(crate) struct Syncs {
 }
 
 impl Syncs {
-    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for, or where that is
-    /// 0 by whoever hands the file over. When it returns, all are synced.
+    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for. Where that is 0, or
+    /// the system has no thread left, they are synced by whoever hands the file over. When it returns, all are synced.
     ///
     /// # Errors
     /// The first sync that failed, after which no other is begun; else the error of `work`.
@@ -256,7 +271,10 @@ impl Syncs {
         }
         let (sender, files) = mpsc::sync_channel::<DiskFile>(waiting);
         thread::scope(|scope| {
-            let synced = scope.spawn(move || files.into_iter().try_for_each(|file| file.sync()));
+            let sync = move || files.into_iter().try_for_each(|file| file.sync());
+            let Ok(synced) = thread::Builder::new().spawn_scoped(scope, sync) else {
+                return work(&Syncs { beside: None });
+            };
             let syncs = Syncs { beside: Some(sender) };
             let result = work(&syncs);
             drop(syncs);

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What the system says where a file system has no locks: some network ones, or as they are mounted.
 const NO_LOCKS: [Errno; 4] = [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
 
-/// A lock that is held.
+/// A lock that is held; or, of those who share it, none where the file system has none.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     file: File,
@@ -44,7 +44,8 @@ impl FileLock {
                     "the file system of {} has no locks ({why}), and two who write there would not know of each other",
                     path.display()
                 );
-                let way_out = "mount it with flock (a Lustre option; NFS from version 4 on has it), or write elsewhere";
+                let way_out =
+                    "mount it with flock, as Lustre can be, or write elsewhere, and copy here what was written";
                 Err(Error::refused(what, way_out).about(path))
             }
             Err(errno) => Err(Error::io("lock", path)(errno.into())),

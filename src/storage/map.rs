@@ -38,7 +38,7 @@ pub enum Access {
 /// # Errors
 /// When the system refuses to map or to read.
 pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Buffer> {
-    let len = file.metadata().map_err(Error::io("read", path))?.len() as usize;
+    let len = file.metadata().map_err(Error::io("examine", path))?.len() as usize;
     match access {
         // A mapping of no bytes is an error to the system, an empty buffer to us.
         Access::Map if len > 0 => map(file, path),

@@ -8,7 +8,7 @@ mod map;
 
 pub use dir::list;
 pub(crate) use dir::{Dir, Found};
-pub(crate) use disk::{AlignedWriter, Syncs, open, open_below};
+pub(crate) use disk::{AlignedWriter, Syncs, open, open_below, open_to_lock};
 pub use disk::{Disk, DiskFile, Operation};
 pub(crate) use lock::{FileLock, wait};
 pub use map::{Access, Memory, network_file_system};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::take::{take, take_record_batch};
@@ -18,7 +18,7 @@ use super::universe::Members;
 use super::version::Version;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
-use crate::hint::nearest;
+use crate::hint::slip;
 use crate::key::Date;
 use crate::panel::restore;
 
@@ -66,14 +66,11 @@ impl Store {
         let panel = self.schema()?;
         let columns: Vec<usize> = match &request.columns {
             Some(names) => {
-                let mut columns = Vec::with_capacity(names.len());
                 // Code and date come first in any case.
-                for name in names.iter().filter(|name| **name != panel.code.name && **name != panel.date_name) {
-                    let index = panel.find(name)?;
-                    if !columns.contains(&index) {
-                        columns.push(index);
-                    }
-                }
+                let is_value = |name: &&str| **name != panel.code.name && **name != panel.date_name;
+                let mut columns = panel.find_all(names.iter().map(String::as_str).filter(is_value))?;
+                let mut known = HashSet::new();
+                columns.retain(|&index| known.insert(index));
                 columns
             }
             None => (0..panel.columns.len()).collect(),
@@ -185,8 +182,9 @@ impl Answer {
         let (code, date) = (section.code_array()?, section.date());
         let day = (self.types.date == DateType::Day).then(|| section.day_array()).transpose()?;
         let row_count = section.row_count();
-        let version = section.version().clone();
-        Ok(StoredRows { version, date, row_count, code, day, columns, types: self.types, schema: self.schema.clone() })
+        let (version, is_joined) = (section.version().clone(), section.only_piece()?.is_none());
+        let (types, schema) = (self.types, self.schema.clone());
+        Ok(StoredRows { version, date, row_count, is_joined, code, day, columns, types, schema })
     }
 
     /// What is asked for of `section`, which is one of this version.
@@ -224,6 +222,8 @@ pub struct StoredRows {
     version: Arc<Version>,
     date: Date,
     row_count: usize,
+    /// Whether its pieces were joined, so that nothing lies in the map.
+    is_joined: bool,
     /// A dictionary of stock numbers.
     code: ArrayRef,
     /// Where dates are asked for as they are stored.
@@ -268,6 +268,16 @@ impl StoredRows {
                 }
             }
         }
+    }
+
+    /// Whether `array`, which [`column`](Self::column) gave for this place, has other values than those that lie in the
+    /// map, made of them. Of codes and dates it says nothing, nor of a column that has nulls for rows that its source
+    /// lacks.
+    pub fn is_made(&self, place: usize, array: &ArrayRef) -> bool {
+        let key_count = self.schema.fields().len() - self.columns.len();
+        let stored = place.checked_sub(key_count).and_then(|place| self.columns.get(place));
+        let first = |array: &ArrayRef| array.to_data().buffers().first().map(|values| values.as_ptr());
+        self.is_joined || stored.is_some_and(|column| first(column.stored()) != first(array))
     }
 
     /// The codes of all rows.
@@ -338,12 +348,10 @@ impl Stocks {
     fn find(store: &Store, codes: &[String], ignore_unknown: bool) -> Result<Stocks> {
         let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();
         let unknown: Vec<&str> = codes.iter().map(String::as_str).filter(|code| !known.contains(code)).collect();
-        if let ([_, _, ..], false) = (unknown.as_slice(), ignore_unknown) {
-            let spell = |code: &&str| match nearest(code, known.iter().copied())[..] {
-                [] => format!("{code:?}"),
-                ref near => format!("{code:?} ({}?)", near.join(" or ")),
-            };
-            return Err(unknown_names(Wanted::Stock, "stocks", &unknown, spell, store));
+        // Of one code, which are near; of one among others, also that those can do without it.
+        if !unknown.is_empty() && codes.len() > 1 && !ignore_unknown {
+            let spell = |code: &&str| slip(code, known.iter().copied());
+            return Err(unknown_names(Wanted::Stock, ["stock", "stocks"], &unknown, spell, store));
         }
         let ranks = store.ranks()?;
         let unknown = || store.version.catalog.structure("its stock order names unknown stocks");

@@ -36,12 +36,8 @@ impl At {
         let panel = store.schema()?;
         let Some(&column) = panel.key.iter().find(|&&index| panel.columns[index].name == name) else {
             let keys: Vec<&str> = panel.key_names().collect();
-            return Err(Error::NotFound {
-                wanted: Wanted::Column,
-                what: format!("key column {name:?}"),
-                hint: Box::new(instead(name, &keys, "key columns", Some(Operation::Info))),
-                path: None,
-            });
+            let hint = instead(name, &keys, "key columns", Some(Operation::Info));
+            return Err(Error::not_found(Wanted::Column, format!("key column {name:?}"), hint));
         };
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let wanted = comparable(&panel.columns[column].data_type);
@@ -70,12 +66,8 @@ impl At {
         let values: BTreeSet<String> = (0..column.len()).map(|row| show(&column, row)).collect();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let of = format!("values of {}", section.date());
-        Ok(Error::NotFound {
-            wanted: Wanted::Value,
-            what: format!("value {:?} of the key column {:?}", self.text, self.name),
-            hint: Box::new(instead(&self.text, &values, &of, None)),
-            path: None,
-        })
+        let what = format!("value {:?} of the key column {:?}", self.text, self.name);
+        Ok(Error::not_found(Wanted::Value, what, instead(&self.text, &values, &of, None)))
     }
 
     /// Which rows of `section` have the value.

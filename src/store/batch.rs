@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 
+use super::dictionary::Texts;
 use super::open_segment::OpenSegment;
 use crate::error::{Damage, Error, Result};
-use crate::format::{ALIGNMENT, BatchRecord, ChunkIdentity, ChunkLayout, ChunkRecord};
+use crate::format::{ALIGNMENT, BatchRecord, ChunkIdentity, ChunkLayout, ChunkRecord, Stored};
 use crate::key::Date;
 use crate::segment::{SegmentColumn, chunk_array};
 
@@ -97,8 +98,14 @@ impl Batch {
 
     /// The `position`-th column in its stored type, without comparing its checksum. The values are not copied.
     pub(super) fn array(&self, position: usize) -> Result<ArrayRef> {
-        let (column, nulls) = (&self.open.columns[position], self.null_count(position));
-        chunk_array(column, self.record.row_count, nulls, &self.chunk(position)?).map_err(|damage| self.damaged(damage))
+        let (column, texts, nulls) = (&self.open.columns[position], self.texts(position)?, self.null_count(position));
+        chunk_array(column, texts, self.record.row_count, nulls, &self.chunk(position)?)
+            .map_err(|damage| self.damaged(damage))
+    }
+
+    /// The texts that the codes of the `position`-th column stand for, read at their first use.
+    pub(super) fn texts(&self, position: usize) -> Result<Option<&ArrayRef>> {
+        self.open.texts[position].as_ref().map(Texts::get).transpose()
     }
 
     /// Compares the checksum of the `position`-th column, and remembers that it matched.
@@ -143,7 +150,8 @@ impl Batch {
         let check = |position: usize| {
             self.check_chunk(position)?;
             // What the codes of a column mean that was given up the version does not say any more.
-            if self.columns()[position].is_given_up() { Ok(()) } else { self.array(position).map(drop) }
+            let is_given_up = self.columns()[position].stored == Stored::Codes && self.open.texts[position].is_none();
+            if is_given_up { Ok(()) } else { self.array(position).map(drop) }
         };
         (0..self.columns().len()).filter_map(|position| check(position).err()).collect()
     }

@@ -2,6 +2,7 @@
 //! each table at its first use.
 
 use std::fs::File;
+use std::hash::Hasher;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +12,7 @@ use std::time::SystemTime;
 
 use arrow_buffer::Buffer;
 use bytemuck::Pod;
+use twox_hash::XxHash3_64;
 
 use crate::error::{Damage, Error, Result};
 use crate::format::{
@@ -21,6 +23,13 @@ use crate::storage;
 use crate::storage::FileLock;
 use crate::storage::{Access, load, read_at};
 
+/// Bytes between tables that are looked at at a time.
+const BLOCK_LEN: u64 = 1 << 20;
+
+/// Bytes of a table that have a checksum of their own where stretches of it are read: few, as many dictionaries are short,
+/// but many for the eight bytes that are held of them.
+const SHARD_LEN: u64 = 8 << 10;
+
 /// The bytes of one file, trusted table by table.
 #[derive(Debug)]
 pub(crate) struct Catalog {
@@ -29,6 +38,9 @@ pub(crate) struct Catalog {
     path: PathBuf,
     /// Those that were used, whose checksums were compared.
     tables: [OnceLock<Buffer>; TABLE_COUNT],
+    /// Of those that are on the disk and were used by stretches, the checksum of each [`SHARD_LEN`] bytes, taken while that
+    /// of the whole table was compared.
+    shards: [OnceLock<Box<[u64]>>; TABLE_COUNT],
     /// Keeps garbage collection away; the others are kept by their catalog's. And when the file was last written to.
     lock: Option<(FileLock, SystemTime)>,
 }
@@ -38,7 +50,8 @@ pub(crate) struct Catalog {
 enum Bytes {
     /// Here: the file is mapped, or not yet written.
     Here(Buffer),
-    /// On the disk: [`Access::Read`]. A copy is made of the tables that are used, once of each.
+    /// On the disk: [`Access::Read`]. A copy is made of the tables that are used, once of each, and of stretches of those
+    /// that may be long.
     OnDisk,
 }
 
@@ -52,7 +65,7 @@ impl Catalog {
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         let lock = FileLock::shared(file, path)?;
         // It may have done so, and removed the segments, between opening and locking.
-        let metadata = lock.file().metadata().map_err(Error::io("read", path))?;
+        let metadata = lock.file().metadata().map_err(Error::io("examine", path))?;
         if metadata.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }
@@ -88,7 +101,7 @@ impl Catalog {
             let directory = parse_header(&bytes, magic).map_err(refused(path))?;
             return Ok(Catalog::of_parts(Bytes::Here(bytes), directory, path));
         }
-        let len = file.metadata().map_err(Error::io("read", path))?.len();
+        let len = file.metadata().map_err(Error::io("examine", path))?.len();
         let first = |count: usize| read_at(file, path, 0, len.min(count as u64) as usize);
         let start = first(start_len(&first(start_len(&[]))?))?;
         let directory = parse_start(&start, len, magic).map_err(refused(path))?;
@@ -96,7 +109,14 @@ impl Catalog {
     }
 
     fn of_parts(bytes: Bytes, directory: Directory, path: &Path) -> Catalog {
-        Catalog { bytes, directory, path: path.to_owned(), tables: Default::default(), lock: None }
+        Catalog {
+            bytes,
+            directory,
+            path: path.to_owned(),
+            tables: Default::default(),
+            shards: Default::default(),
+            lock: None,
+        }
     }
 
     /// Whether nobody wrote over the file while it was mapped: what was read of it since its checksums were compared may be
@@ -168,8 +188,7 @@ impl Catalog {
 
     /// What is wrong with its tables, each by itself, and with the bytes between them, which are written as zeros.
     pub(super) fn damages(&self) -> Vec<Error> {
-        let mut damages: Vec<Error> =
-            Table::ALL.into_iter().filter_map(|which| self.table_bytes(which).err()).collect();
+        let mut damages: Vec<Error> = Table::ALL.into_iter().filter_map(|which| self.check(which).err()).collect();
         // Of a table that is not known here, its checksum is.
         for table in self.directory.listed.iter().filter(|table| table.kind as usize >= TABLE_COUNT) {
             damages.extend(self.checked(table, || format!("the table of kind {}", table.kind)).err());
@@ -187,8 +206,12 @@ impl Catalog {
         covered.sort_unstable();
         let mut at = 0;
         for (start, end) in covered {
-            if start > at && self.bytes(at..start)?.iter().any(|&byte| byte != 0) {
-                return Err(self.structure("the bytes between its tables are not zero"));
+            while at < start {
+                let block = at..start.min(at + BLOCK_LEN);
+                at = block.end;
+                if self.bytes(block)?.iter().any(|&byte| byte != 0) {
+                    return Err(self.structure("the bytes between its tables are not zero"));
+                }
             }
             at = at.max(end);
         }
@@ -215,16 +238,57 @@ impl Catalog {
         })
     }
 
-    /// The bytes of a table in place, as a buffer that keeps the catalog's memory alive.
+    /// Some bytes of a table: in place where the file is mapped, else read, and nothing else of the table is held. The
+    /// table's checksum is compared at the first use; what is read later is compared with what was read then.
     ///
     /// # Errors
     /// When the range lies outside the table, or the table is damaged.
-    pub(super) fn buffer(&self, which: Table, offset: u64, len: u64) -> Result<Buffer> {
-        let table = self.table_bytes(which)?;
-        if offset.checked_add(len).is_none_or(|end| end > table.len() as u64) {
-            return Err(self.structure(format!("bytes {offset} to {offset}+{len} lie outside table {which:?}")));
+    pub(super) fn stretch(&self, which: Table, offset: u64, len: u64) -> Result<Buffer> {
+        let TableRef { offset: start, byte_len, .. } = self.place(which);
+        let end = offset.checked_add(len).filter(|&end| end <= byte_len);
+        let outside = || self.structure(format!("bytes {offset} to {offset}+{len} lie outside table {which:?}"));
+        let end = end.ok_or_else(outside)?;
+        if let Bytes::Here(_) = self.bytes {
+            return Ok(self.table_bytes(which)?.slice_with_length(offset as usize, len as usize));
         }
-        Ok(table.slice_with_length(offset as usize, len as usize))
+        let shards = self.shards(which)?;
+        let from = offset - offset % SHARD_LEN;
+        let read = self.bytes(start + from..start + end.next_multiple_of(SHARD_LEN).min(byte_len))?;
+        let known = &shards[(from / SHARD_LEN) as usize..];
+        if read.chunks(SHARD_LEN as usize).zip(known).any(|(shard, known)| checksum(shard) != *known) {
+            return Err(self.structure("it was written to while it was used"));
+        }
+        let wanted = read.slice_with_length((offset - from) as usize, len as usize);
+        // Of a short one the shards around it would be most of what is held.
+        Ok(if len < 16 * SHARD_LEN { Buffer::from(wanted.as_slice()) } else { wanted })
+    }
+
+    /// The checksums of a table's shards, read once for those and for the table's own.
+    fn shards(&self, which: Table) -> Result<&[u64]> {
+        let known = &self.shards[which as usize];
+        if let Some(shards) = known.get() {
+            return Ok(shards);
+        }
+        let table = self.place(which);
+        let (mut hasher, mut shards) = (XxHash3_64::new(), Vec::new());
+        let end = table.offset + table.byte_len;
+        for at in (table.offset..end).step_by(BLOCK_LEN as usize) {
+            let block = self.bytes(at..end.min(at + BLOCK_LEN))?;
+            hasher.write(&block);
+            shards.extend(block.chunks(SHARD_LEN as usize).map(checksum));
+        }
+        if hasher.finish() != table.checksum {
+            return Err(self.damaged(Damage::Checksum { what: format!("table {which:?}") }));
+        }
+        Ok(known.get_or_init(|| shards.into()))
+    }
+
+    /// Compares the checksum of a table, and holds nothing of one of which stretches are read.
+    fn check(&self, which: Table) -> Result<()> {
+        match (&self.bytes, which) {
+            (Bytes::OnDisk, Table::DictionaryOffsets | Table::DictionaryBytes) => self.shards(which).map(drop),
+            _ => self.table_bytes(which).map(drop),
+        }
     }
 
     /// A piece of the string table.
@@ -262,5 +326,54 @@ fn refused(path: &Path) -> impl FnOnce(NotACatalog) -> Error {
         NotACatalog::Version(found) => Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION },
         NotACatalog::Table(kind) => Error::UnknownTable { path: path.to_owned(), kind },
         NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use bytemuck::Zeroable;
+
+    use super::*;
+    use crate::format::{CatalogBytes, SOURCE_MAGIC};
+
+    /// A file with one long table of texts, and what it holds.
+    fn written(dir: &Path) -> (PathBuf, u64, Vec<u8>) {
+        let texts: Vec<u8> = (0..3 * BLOCK_LEN + 5).map(|at| (at % 251) as u8).collect();
+        let mut tables = CatalogBytes::new(Header { magic: SOURCE_MAGIC, ..Header::zeroed() });
+        tables.put(Table::DictionaryBytes, &texts);
+        let (bytes, header_checksum) = tables.finish();
+        let path = dir.join("tables");
+        std::fs::write(&path, bytes).unwrap();
+        (path, header_checksum, texts)
+    }
+
+    #[test]
+    fn stretches_of_a_table_that_is_read_are_its_bytes_and_each_is_as_it_was_when_the_whole_was_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, header_checksum, texts) = written(dir.path());
+        let open = |access| Catalog::open_named(&path, SOURCE_MAGIC, header_checksum, access).unwrap();
+        let tables = open(Access::Read);
+        let len = texts.len() as u64;
+        for (offset, count) in [(0, 1), (1, SHARD_LEN), (SHARD_LEN, SHARD_LEN), (7, len - 7), (len, 0), (len - 1, 1)] {
+            let wanted = &texts[offset as usize..(offset + count) as usize];
+            assert_eq!(tables.stretch(Table::DictionaryBytes, offset, count).unwrap().as_slice(), wanted);
+            assert_eq!(open(Access::Map).stretch(Table::DictionaryBytes, offset, count).unwrap().as_slice(), wanted);
+        }
+        assert!(tables.tables.iter().all(|table| table.get().is_none()), "all of a table is held");
+        assert!(tables.stretch(Table::DictionaryBytes, len, 1).is_err());
+        assert!(tables.stretch(Table::DictionaryBytes, u64::MAX, 2).is_err());
+
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(b"?", tables.place(Table::DictionaryBytes).offset + 5 * SHARD_LEN).unwrap();
+        let read = |shard: u64| tables.stretch(Table::DictionaryBytes, shard * SHARD_LEN, 9).map(drop);
+        assert!(read(4).is_ok() && read(6).is_ok());
+        assert!(matches!(read(5), Err(Error::Corrupt { .. })), "{:?}", read(5));
+        for access in [Access::Read, Access::Map] {
+            let again = open(access);
+            assert!(again.stretch(Table::DictionaryBytes, 0, 9).is_err(), "its table's checksum is another");
+            assert_eq!(again.damages().len(), 1);
+        }
     }
 }

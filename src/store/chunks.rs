@@ -36,7 +36,7 @@ impl Chunks {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
         })?;
-        let len = file.metadata().map_err(Error::io("read", &path))?.len();
+        let len = file.metadata().map_err(Error::io("examine", &path))?.len();
         let header = (len >= RECORD_LEN).then(|| read_at(&file, &path, 0, RECORD_LEN as usize)).transpose()?;
         let header = header.map(|bytes| bytemuck::pod_read_unaligned::<ChunkFileHeader>(&bytes));
         match header {

@@ -54,6 +54,7 @@ pub struct CollectReport {
     #[serde(rename = "kept_versions")]
     pub kept: Vec<u64>,
     /// Files removed.
+    #[serde(rename = "removed_files")]
     pub files: u64,
     /// Bytes in them.
     pub bytes: u64,
@@ -252,14 +253,14 @@ impl Plan {
     /// Has the catalog that `commit` wrote go, unless a reader has it.
     fn remove(&mut self, root: &Path, commit: u64) -> Result<bool> {
         let path = catalog_path(root, commit);
-        let file = match storage::open_below(&path) {
+        let file = match storage::open_to_lock(&path) {
             // In a dry run, a writer may remove it meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
             opened => opened.map_err(Error::io("open", &path))?,
         };
-        match FileLock::exclusive(file, &path) {
-            Ok(Ok(lock)) => self.catalogs.push((catalog_name(commit), lock)),
-            _ => return Ok(false),
+        match FileLock::exclusive(file, &path)? {
+            Ok(lock) => self.catalogs.push((catalog_name(commit), lock)),
+            Err(_) => return Ok(false),
         }
         Ok(true)
     }

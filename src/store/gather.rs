@@ -14,7 +14,7 @@ use super::column::StoredColumn;
 use super::piece::{Piece, RawColumn};
 use super::section::Section;
 use super::version::Version;
-use crate::codec::{fixed_bytes, natural_stored};
+use crate::codec::{by_width, fixed_bytes, natural_stored};
 use crate::compare::ColumnRows;
 use crate::error::{Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
@@ -35,8 +35,8 @@ pub(crate) struct Survey {
     answer: Answer,
     /// Where files are mapped, all sections, open.
     sections: Option<Vec<Section>>,
-    /// Rows by stock number.
-    counts: Vec<u64>,
+    /// Shares of the dates, and the rows of each of the stocks there.
+    shares: Vec<(Stretch, Vec<usize>)>,
     columns: Vec<Kind>,
 }
 
@@ -70,53 +70,65 @@ pub(crate) struct Gathered {
 }
 
 impl Answer {
-    /// Counts the rows of each stock, and looks how their columns are stored. Reads the codes of all sections.
+    /// Counts the rows of each of `stocks`, numbers in the order of their codes, and looks how the columns are stored.
+    /// Reads the codes of all sections.
     ///
     /// # Errors
     /// When the store is damaged, or the observer cancels.
-    pub(crate) fn survey(&self, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+    pub(crate) fn survey(&self, stocks: &[u32], workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
         let is_mapped = self.store.access() == Access::Map;
-        let share = self.places.len().div_ceil(workers.count() * SHARES).max(1);
-        let shares: Vec<&[usize]> = self.places.chunks(share).collect();
-        let none = || {
-            (
-                Vec::new(),
-                vec![0u64; self.store.ranks().map_or(0, <[u32]>::len)],
-                vec![Kind::default(); self.columns.len()],
-            )
-        };
+        let local = self.local(stocks)?;
+        let len = self.places.len().div_ceil(workers.count() * SHARES).max(1);
+        let share = |first: usize| first..self.places.len().min(first + len);
+        let shares: Vec<Range<usize>> = (0..self.places.len()).step_by(len).map(share).collect();
         let surveyed = workers.try_map(shares.len(), |at| {
-            let (mut sections, mut counts, mut kinds) = none();
-            for &place in shares[at] {
+            let (mut sections, mut counts) = (Vec::new(), vec![0; stocks.len()]);
+            let mut kinds = vec![Kind::default(); self.columns.len()];
+            for date in shares[at].clone() {
                 if observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let section = self.store.section_at(place)?;
+                let section = self.section(date)?;
                 for part in section.parts() {
                     let Some(piece) = part.only_piece()? else { continue };
-                    self.count(&part, piece, &mut counts)?;
+                    self.count(&part, piece, &local, &mut counts)?;
                     self.look(piece, &mut kinds)?;
                 }
                 sections.extend(is_mapped.then_some(section));
             }
             Ok((sections, counts, kinds))
         })?;
-        let (mut sections, mut counts, mut columns) = none();
-        for (of_share, rows, kinds) in surveyed {
+        let (mut sections, mut counted) = (Vec::new(), Vec::new());
+        let mut columns = vec![Kind::default(); self.columns.len()];
+        for ((of_share, counts, kinds), dates) in surveyed.into_iter().zip(shares) {
             sections.extend(of_share);
-            counts.iter_mut().zip(rows).for_each(|(all, rows)| *all += rows);
+            counted.push((Stretch { dates, rows: 0..usize::MAX }, counts));
             columns.iter_mut().zip(kinds).for_each(|(all, kind)| all.meet(&kind));
         }
-        Ok(Survey { answer: self.clone(), sections: is_mapped.then_some(sections), counts, columns })
+        Ok(Survey { answer: self.clone(), sections: is_mapped.then_some(sections), shares: counted, columns })
     }
 
-    /// Adds the rows of a piece, the only one of `part`, to those of each stock.
-    fn count(&self, part: &Section, piece: &Piece, counts: &mut [u64]) -> Result<()> {
+    /// For each stock number its place among `stocks`, `u32::MAX` for all others.
+    fn local(&self, stocks: &[u32]) -> Result<Vec<u32>> {
+        let version = &self.store.version;
+        let mut places = vec![u32::MAX; version.ranks()?.len()];
+        for (place, &stock) in stocks.iter().enumerate() {
+            let unknown = || version.catalog.structure("its stock order names unknown stocks");
+            *places.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
+        }
+        Ok(places)
+    }
+
+    /// Adds the rows of a piece, the only one of `part`, to those of each stock; `local` says where a stock stands among
+    /// those that are counted.
+    fn count(&self, part: &Section, piece: &Piece, local: &[u32], counts: &mut [usize]) -> Result<()> {
         let chosen = self.rows(part)?;
         piece.check_code_once()?;
         for (row, &number) in piece.raw_stock_numbers()?.iter().enumerate() {
-            let count = counts.get_mut(number as usize).ok_or_else(|| piece.unknown_stocks())?;
-            *count += u64::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
+            let place = *local.get(number as usize).ok_or_else(|| piece.unknown_stocks())?;
+            if let Some(count) = counts.get_mut(place as usize) {
+                *count += usize::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
+            }
         }
         Ok(())
     }
@@ -173,7 +185,7 @@ impl Answer {
                 }
                 if let (false, Some(validity)) = (rows.is_empty(), &mut fill.validity) {
                     places.iter().for_each(|&place| set_bit(validity, place as usize));
-                    fill.add(piece, &rows, &places)?;
+                    fill.add(piece, piece.raw(index)?, &rows, &places)?;
                     piece.check_columns(&[index])?;
                 }
             }
@@ -199,9 +211,14 @@ impl Kind {
 }
 
 impl Survey {
-    /// How many rows the stock of this number has.
-    pub(crate) fn row_count(&self, stock: u32) -> u64 {
-        self.counts.get(stock as usize).copied().unwrap_or(0)
+    /// How many rows the stock at this place of those that were counted has.
+    pub(crate) fn row_count(&self, place: usize) -> usize {
+        self.shares.iter().map(|(_, counts)| counts[place]).sum()
+    }
+
+    /// All dates as stretches, and how many rows each stock has there.
+    pub(crate) fn shares(&self) -> &[(Stretch, Vec<usize>)] {
+        &self.shares
     }
 
     /// Bytes that a gathered row takes, about.
@@ -257,52 +274,9 @@ impl Survey {
         Ok(stretches)
     }
 
-    /// All dates as so many stretches of about one length, or as fewer.
-    pub(crate) fn divided(&self, count: usize) -> Vec<Stretch> {
-        let dates = self.answer.places.len();
-        let len = dates.div_ceil(count.max(1)).max(1);
-        let stretch = |start: usize| Stretch { dates: start..dates.min(start + len), rows: 0..usize::MAX };
-        (0..dates).step_by(len).map(stretch).collect()
-    }
-
-    /// How many rows each of `stocks`, numbers in the order of their codes, has in a stretch of the dates.
-    ///
-    /// # Errors
-    /// When the store is damaged.
-    pub(crate) fn counts_in(&self, stocks: &[u32], stretch: &Stretch) -> Result<Vec<usize>> {
-        let wanted = self.ranks_of(stocks)?;
-        let local = self.places_of(stocks)?;
-        let mut counts = vec![0; stocks.len()];
-        for date in stretch.dates.clone() {
-            for part in self.section(date)?.parts() {
-                let Some(piece) = part.only_piece()? else { continue };
-                let (numbers, between) = (piece.raw_stock_numbers()?, piece.rows_between(wanted.clone())?);
-                let chosen = if between.is_empty() { None } else { self.answer.rows(&part)? };
-                for row in between {
-                    let place = *local.get(numbers[row] as usize).ok_or_else(|| piece.unknown_stocks())?;
-                    if let Some(count) = counts.get_mut(place as usize) {
-                        *count += usize::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
-                    }
-                }
-            }
-        }
-        Ok(counts)
-    }
-
     /// Where stocks in the order of their codes stand in that of all.
     fn ranks_of(&self, stocks: &[u32]) -> Result<Range<u32>> {
         Ok(self.rank(stocks.first())?..self.rank(stocks.last())? + 1)
-    }
-
-    /// For each stock number its place among `stocks`, `u32::MAX` for all others.
-    fn places_of(&self, stocks: &[u32]) -> Result<Vec<u32>> {
-        let version = &self.answer.store.version;
-        let mut places = vec![u32::MAX; version.ranks()?.len()];
-        for (place, &stock) in stocks.iter().enumerate() {
-            let unknown = || version.catalog.structure("its stock order names unknown stocks");
-            *places.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
-        }
-        Ok(places)
     }
 
     /// Where a stock stands in the order of codes; 0 for none.
@@ -317,16 +291,11 @@ impl Survey {
     ///
     /// # Errors
     /// When the store is damaged.
-    pub(crate) fn gather(
-        &self,
-        stocks: &[u32],
-        stretch: &Stretch,
-        counts: impl Iterator<Item = usize>,
-    ) -> Result<Gathered> {
+    pub(crate) fn gather(&self, stocks: &[u32], stretch: &Stretch, counts: &[usize]) -> Result<Gathered> {
         let version = &self.answer.store.version;
-        let (wanted, local) = (self.ranks_of(stocks)?, self.places_of(stocks)?);
+        let (wanted, local) = (self.ranks_of(stocks)?, self.answer.local(stocks)?);
         let mut starts = vec![0usize];
-        starts.extend(counts.scan(0, |sum, count| {
+        starts.extend(counts.iter().scan(0, |sum, count| {
             *sum += count;
             Some(*sum)
         }));
@@ -397,8 +366,8 @@ impl Survey {
     fn put(&self, fills: &mut [Fill], picked: &[(Piece, Vec<u32>, Vec<u32>)]) -> Result<()> {
         for fill in fills {
             for (piece, rows, places) in picked {
-                self.check(piece, fill.index)?;
-                fill.add(piece, rows, places)?;
+                let raw = self.checked(piece, fill.index)?;
+                fill.add(piece, raw, rows, places)?;
             }
         }
         Ok(())
@@ -411,12 +380,13 @@ impl Survey {
         }
     }
 
-    /// Compares the checksum of a column: once of a map, each time of what was read for the purpose.
-    fn check(&self, piece: &Piece, index: usize) -> Result<()> {
-        match self.sections {
-            Some(_) => piece.check_column_once(index),
-            None => piece.check_columns(&[index]),
+    /// The bytes of a column, whose checksum is compared: once of a map, each time of what was read for the purpose.
+    fn checked<'p>(&self, piece: &'p Piece, index: usize) -> Result<Option<RawColumn<'p>>> {
+        if self.sections.is_some() {
+            return piece.checked_raw(index);
         }
+        piece.check_columns(&[index])?;
+        piece.raw(index)
     }
 }
 
@@ -452,17 +422,17 @@ impl<'a> Fill<'a> {
             name: version.schema()?.columns[index].name.clone(),
             logical: logical.clone(),
             stored,
-            dictionary: version.dictionary(index + 2)?.filter(|_| stored == Stored::Codes).cloned(),
+            dictionary: None,
         };
-        let array = stored_array(&column, row_count, validity.map(Into::into), values.into());
+        let texts = if stored == Stored::Codes { version.dictionary(index + 2)? } else { None };
+        let array = stored_array(&column, texts, row_count, validity.map(Into::into), values.into());
         let array = array.map_err(|damage| Error::Corrupt { path: version.root.join(SEGMENT_DIR), damage })?;
         Ok(StoredColumn::new(array, logical.clone()))
     }
 
-    /// Puts the values of these rows of a piece where they belong.
-    fn add(&mut self, piece: &Piece, rows: &[u32], places: &[u32]) -> Result<()> {
-        let raw = piece.raw(self.index)?.and_then(RawColumn::filled);
-        let (Some(stored), Some(raw)) = (self.stored, raw) else {
+    /// Puts the values of these rows of a piece, whose column this is as bytes, where they belong.
+    fn add(&mut self, piece: &Piece, raw: Option<RawColumn<'_>>, rows: &[u32], places: &[u32]) -> Result<()> {
+        let (Some(stored), Some(raw)) = (self.stored, raw.and_then(RawColumn::filled)) else {
             self.unset(places.iter().copied());
             return Ok(());
         };
@@ -472,14 +442,11 @@ impl<'a> Fill<'a> {
                 let nulls = rows.iter().zip(places).filter(|(row, _)| !get_bit(validity, **row as usize));
                 self.unset(nulls.map(|(_, place)| *place));
             }
-            match stored {
-                Stored::Bits => self.put_bits(raw.values, rows, places, span),
-                Stored::Bytes1 => put::<1>(&mut self.values, raw.values, rows, places, span),
-                Stored::Bytes2 => put::<2>(&mut self.values, raw.values, rows, places, span),
-                Stored::Bytes4 | Stored::Codes => put::<4>(&mut self.values, raw.values, rows, places, span),
-                Stored::Bytes8 => put::<8>(&mut self.values, raw.values, rows, places, span),
-                Stored::Bytes16 => put::<16>(&mut self.values, raw.values, rows, places, span),
-            }
+            by_width!(
+                stored,
+                bits => self.put_bits(raw.values, rows, places, span),
+                Width => put::<{ size_of::<Width>() }>(&mut self.values, raw.values, rows, places, span),
+            );
             return Ok(());
         }
         if raw.logical == self.logical {

@@ -8,8 +8,8 @@ use crate::storage::Access;
 use crate::workers::Workers;
 
 impl Store {
-    /// Where files are read and not mapped, the workers that read them: within what the store's texts leave of the memory
-    /// of `workers`, and as many as half of that holds a piece for, of the panel's `columns`, or all. `None` where they
+    /// Where files are read and not mapped, the workers that read them: within what the texts of the panel's `columns`, or
+    /// of all, leave of the memory of `workers`, and as many as half of that holds a piece of these columns for. `None` where they
     /// are mapped.
     ///
     /// # Errors
@@ -19,11 +19,10 @@ impl Store {
             return Ok(None);
         }
         let memory = workers.memory();
-        // Before any of the texts is read.
-        self.check_texts(memory, least)?;
+        let texts = self.texts_len_of(columns)?;
         let largest = self.largest_piece(columns)?;
-        self.check_room(memory, largest, least)?;
-        let left = memory - self.version.texts_len();
+        check_room(memory, texts, largest, least)?;
+        let left = memory - texts;
         let at_once = usize::try_from(left / largest.saturating_mul(2).max(1)).unwrap_or(usize::MAX);
         Ok(Some(Workers::new(Some(workers.count().min(at_once)))?.within(left)))
     }
@@ -37,26 +36,19 @@ impl Store {
         if self.access() == Access::Map || self.version.texts_len().saturating_add(least) <= memory {
             return Ok(());
         }
-        self.check_room(memory, self.version.largest_piece()?, least)
+        check_room(memory, self.version.texts_len(), self.version.largest_piece()?, least)
     }
 
-    fn check_room(&self, memory: u64, largest: u64, least: u64) -> Result<()> {
-        let (texts, needed) = (self.version.texts_len(), least.max(largest.saturating_mul(2)));
-        let enough = texts.saturating_add(needed);
-        if enough <= memory {
-            return Ok(());
-        }
-        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        let what = format!(
-            "files that are not mapped are read: the store's texts take {} MiB of the memory, which is {} MiB; {} MiB are \
-             to be left, for pieces of sections of which the largest takes {} MiB",
-            mib(texts),
-            mib(memory),
-            mib(needed),
-            mib(largest)
-        );
-        let enough = Setting::Memory(enough.checked_next_multiple_of(1 << 20).unwrap_or(u64::MAX));
-        Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]))
+    /// Where files are read and not mapped, what is held of the codes; 0 where they are mapped.
+    pub(crate) fn held_len(&self) -> Result<u64> {
+        if self.access() == Access::Map { Ok(0) } else { self.texts_len_of(Some(&[])) }
+    }
+
+    /// Bytes of the codes and of the texts of the panel's `columns`, or of all.
+    fn texts_len_of(&self, columns: Option<&[usize]>) -> Result<u64> {
+        let Some(columns) = columns else { return Ok(self.version.texts_len()) };
+        let lens = columns.iter().map(|column| self.version.texts_len_of(column + 2));
+        lens.fold(self.version.texts_len_of(0), |sum, len| Ok(sum?.saturating_add(len?)))
     }
 
     /// Bytes of the largest piece of a section, of the panel's `columns`, or of all.
@@ -69,4 +61,23 @@ impl Store {
         }
         Ok(largest)
     }
+}
+
+fn check_room(memory: u64, texts: u64, largest: u64, least: u64) -> Result<()> {
+    let needed = least.max(largest.saturating_mul(2));
+    let enough = texts.saturating_add(needed);
+    if enough <= memory {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let what = format!(
+        "files that are not mapped are read: the store's texts take {} MiB of the memory, which is {} MiB; {} MiB are to be \
+         left, for pieces of sections of which the largest takes {} MiB",
+        mib(texts),
+        mib(memory),
+        mib(needed),
+        mib(largest)
+    );
+    let enough = Setting::Memory(enough.checked_next_multiple_of(1 << 20).unwrap_or(u64::MAX));
+    Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]))
 }

@@ -1,5 +1,7 @@
 //! What a store says about itself, for `info` and for scripts.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
 use arrow_schema::DataType;
 use serde::Serialize;
 
@@ -119,6 +121,8 @@ impl Store {
     /// When the catalog, or the live one, is damaged.
     pub fn info(&self) -> Result<StoreInfo> {
         let live = Store::open_with(self.path(), self.access())?;
+        // Which has the texts already, where files are read.
+        let live = if live.commit() == self.commit() { self.clone() } else { live };
         let schema = self.schema()?;
         let dates = self.dates()?;
         let (mut segment_count, mut written, mut segment_bytes) = (0, 0_u64, 0_u64);
@@ -281,6 +285,28 @@ impl Store {
         let columns = self.column_infos(self.schema()?.columns.len() + 2)?;
         let rows = self.version.row_count()?;
         Ok(columns.iter().map(|column| rows.saturating_sub(column.nulls)).collect())
+    }
+
+    /// How many values of the `index`-th of the panel's columns are NaN. Reads all of them.
+    pub(crate) fn count_nan(&self, index: usize) -> Result<u64> {
+        let mut count = 0;
+        for at in 0..self.dates()?.len() {
+            let array = self.section_at(at)?.column_at(index)?.logical()?;
+            let is_nan: usize = match array.data_type() {
+                DataType::Float64 => {
+                    array.as_primitive::<Float64Type>().iter().flatten().filter(|n| n.is_nan()).count()
+                }
+                DataType::Float32 => {
+                    array.as_primitive::<Float32Type>().iter().flatten().filter(|n| n.is_nan()).count()
+                }
+                DataType::Float16 => {
+                    array.as_primitive::<Float16Type>().iter().flatten().filter(|n| n.is_nan()).count()
+                }
+                _ => return Ok(0),
+            };
+            count += is_nan as u64;
+        }
+        Ok(count)
     }
 
     fn column_infos(&self, count: usize) -> Result<Vec<ColumnInfo>> {

@@ -3,7 +3,6 @@
 use arrow_array::ArrayRef;
 
 use super::chunks::ChunkFile;
-use super::dictionary;
 use super::snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,
     SourceContents, StockChanges,
@@ -12,8 +11,7 @@ use super::version::{Home, SourceTables, logical_type};
 use super::view::Store;
 use crate::error::Result;
 use crate::format::{
-    ColumnRecord, DictionaryRecord, NONE, PartRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord,
-    Stored, Table,
+    ColumnRecord, NONE, PartRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, Stored, Table,
 };
 use crate::key::Date;
 
@@ -130,8 +128,8 @@ impl Store {
             })
         };
         let columns = catalog.table::<ColumnRecord>(Table::Columns)?.iter().map(column).collect::<Result<_>>()?;
-        let count = catalog.table::<DictionaryRecord>(Table::Dictionaries)?.len() as u32;
-        let dictionaries = (0..count).map(|index| dictionary::get(catalog, index)).collect::<Result<_>>()?;
+        let all = self.version.dictionaries();
+        let dictionaries = (0..all.len() as u32).map(|number| all.get(number).cloned()).collect::<Result<_>>()?;
         Ok((columns, dictionaries))
     }
 

@@ -8,10 +8,9 @@ use arrow_schema::ArrowError;
 
 use super::changes::plain;
 use super::diff::Diff;
-use super::differences::DiffReport;
+use super::differences::{DateChange, DiffReport};
 use super::request::DateType;
 use crate::error::{Error, Result};
-use crate::key::Date;
 
 fn failed(error: ArrowError) -> Error {
     Error::failed("list what changed")(error)
@@ -30,16 +29,22 @@ fn rows<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<RecordBatch> {
 }
 
 impl Diff {
-    /// A row for each date of `report`, which is of this difference.
+    /// A row for each date of `report`, which is of this difference, on which anything differs; values that are gone with
+    /// their column count for no row.
     ///
     /// # Errors
     /// When the catalog is damaged.
     pub fn by_date(&self, report: &DiffReport, date: DateType) -> Result<RecordBatch> {
-        let dates = &report.dates;
-        let days: Vec<Date> = dates.iter().map(|date| date.date).collect();
+        let mut told = report.dates.iter().peekable();
+        let dates: Vec<DateChange> = report
+            .dirty_dates
+            .iter()
+            .map(|&date| told.next_if(|told| told.date == date).cloned().unwrap_or_else(|| DateChange::none(date)))
+            .collect();
+        let (dates, days) = (dates.as_slice(), report.dirty_dates.as_slice());
         let days: ArrayRef = match date {
             DateType::Logical => {
-                let days = self.newer.schema()?.date_form.array(&days)?;
+                let days = self.newer.schema()?.date_form.array(days)?;
                 cast(&days, &plain(days.data_type())).map_err(failed)?
             }
             _ => Arc::new(Date32Array::from_iter_values(days.iter().map(|date| date.days()))),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -33,6 +33,7 @@ impl Lock {
         if !dir.has(LOCK_NAME, file.file())? {
             return Err(Error::Locked { path: dir.path().to_owned(), holder: None });
         }
+        check_own(file.file(), &path)?;
         let note = LockNote::parse(&text(file.file())).unwrap_or_default();
         let lock = Lock { file, path, note };
         // Nothing but the process is new, and that is a courtesy: no sync.
@@ -63,6 +64,16 @@ impl Lock {
     }
 }
 
+/// Checks that a LOCK is that of one store: a copy that is made of links would note there what the other does not know of.
+fn check_own(file: &File, path: &Path) -> Result<()> {
+    let metadata = file.metadata().map_err(Error::io("examine", path))?;
+    if metadata.nlink() < 2 {
+        return Ok(());
+    }
+    let what = format!("{} is a hard link, and may be the lock of another store, too", path.display());
+    Err(Error::refused(what, "put a copy of it in its place: `cp LOCK own && mv own LOCK` there").about(path))
+}
+
 /// Takes the lock of `file`, the LOCK of the store at `root`.
 fn take(file: File, root: &Path) -> Result<FileLock> {
     let taken = FileLock::exclusive(file, &root.join(LOCK_NAME))?;
@@ -75,7 +86,7 @@ fn take(file: File, root: &Path) -> Result<FileLock> {
 /// [`Error::Locked`] when somebody is.
 pub(super) fn look(root: &Path) -> Result<()> {
     let path = root.join(LOCK_NAME);
-    match storage::open(&path) {
+    match root.canonicalize().and_then(|root| storage::open_to_lock(&root.join(LOCK_NAME))) {
         Ok(file) => take(file, root).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("open", &path)(error)),

@@ -270,7 +270,8 @@ impl Answer {
             .zip(nulls.as_slice_mut().chunks_mut(per_block))
             .map(|((values, rows), nulls)| Mutex::new(Block { values, rows, nulls }))
             .collect();
-        let what = Wanted { column, own, data_type: &wanted, empty };
+        let name = &panel.columns[column].name;
+        let what = Wanted { column, name, own, data_type: &wanted, empty };
         observer.begin("read", "sections", self.places.len() as u64);
         workers.try_map_with(
             blocks.len(),
@@ -360,6 +361,7 @@ pub(crate) fn one_value(keys: &[&str]) -> Error {
 /// The column of a matrix, and what becomes of it.
 struct Wanted<'a, const WIDTH: usize> {
     column: usize,
+    name: &'a str,
     /// Its own type.
     own: &'a DataType,
     data_type: &'a DataType,
@@ -374,9 +376,9 @@ struct Block<'m> {
 }
 
 impl Block<'_> {
-    /// Fills the `at`-th date, with the rows of its section that are asked for. `columns` says for each place in code order which column of the matrix it is, where
-    /// stocks were chosen. `line` is room for its values: they are scattered there, in the processor's caches, and go to
-    /// memory in one piece.
+    /// Fills the `at`-th date, with the rows of its section that are asked for. `columns` says for each place in code
+    /// order which column of the matrix it is, where stocks were chosen. `line` is room for its values: they are
+    /// scattered there, in the processor's caches, and go to memory in one piece.
     fn fill<const WIDTH: usize>(
         &mut self,
         at: usize,
@@ -439,7 +441,10 @@ impl<const WIDTH: usize> Wanted<'_, WIDTH> {
             None => Ok(there),
             Some(row) => {
                 let (wanted, value, date) = (self.data_type, show(&array, row), section.date());
-                let what = format!("a matrix of {wanted} cannot hold {value} of {date} exactly");
+                let what = format!(
+                    "column {:?} has {value} on {date}, which a matrix of {wanted} cannot hold exactly",
+                    self.name
+                );
                 Err(Error::refused(what, format!("a matrix of {} holds it, and so do the rows themselves", self.own)))
             }
         }

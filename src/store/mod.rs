@@ -77,7 +77,7 @@ pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use matrix::one_value;
 pub(crate) use part::present_column;
 pub(crate) use piece::{Piece, RawColumn};
-pub(crate) use publish::{Ids, Opening, StoreWriter};
+pub(crate) use publish::{Ids, Opening, StoreWriter, next_commit};
 pub(crate) use site::Site;
 pub(crate) use snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,

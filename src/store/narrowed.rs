@@ -1,7 +1,8 @@
 //! A difference of some dates, stocks and columns.
 
 use super::diff::Diff;
-use crate::error::Result;
+use crate::error::{Error, Result, Wanted};
+use crate::hint::slip;
 use crate::key::Date;
 
 impl Diff {
@@ -16,14 +17,24 @@ impl Diff {
     /// The same of these stocks.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) for a code that neither version has.
+    /// [`Error::NotFound`] for codes that neither version has.
     pub fn of_stocks<S: AsRef<str>>(mut self, codes: impl IntoIterator<Item = S>) -> Result<Diff> {
-        let mut is_chosen = vec![false; self.codes.len()];
+        let (mut is_chosen, mut unknown) = (vec![false; self.codes.len()], Vec::new());
         for code in codes {
             match self.codes.binary_search_by(|known| (**known).cmp(code.as_ref())) {
                 Ok(rank) => is_chosen[rank] = true,
-                // Says which codes it may be a slip of.
-                Err(_) => drop(self.newer.stock(code.as_ref())?),
+                Err(_) => unknown.push(code.as_ref().to_owned()),
+            }
+        }
+        match &unknown[..] {
+            [] => {}
+            // Says which codes it may be a slip of.
+            [only] => drop(self.newer.stock(only)?),
+            several => {
+                let spell = |code: &String| slip(code, self.codes.iter().map(|known| &**known));
+                let place = format!(" in {}", self.newer.path().display());
+                let way_out = "name stocks that one of the versions has".into();
+                return Err(Error::none_of(Wanted::Stock, ("stocks", several), &place, spell, way_out));
             }
         }
         self.is_narrowed = true;
@@ -35,15 +46,17 @@ impl Diff {
     /// one version has are.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) for a column that neither version has.
+    /// [`Error::NotFound`] for columns that neither version has.
     pub fn of_columns<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Diff> {
-        let mut is_chosen = vec![false; self.columns.len()];
+        let (mut is_chosen, mut unknown) = (vec![false; self.columns.len()], Vec::new());
         for name in names {
             match self.columns.iter().position(|column| column.name == name.as_ref()) {
                 Some(place) => is_chosen[place] = true,
-                None => drop(self.newer.schema()?.find(name.as_ref())?),
+                None => unknown.push(name.as_ref().to_owned()),
             }
         }
+        // Says which columns they may be slips of.
+        self.newer.schema()?.find_all(unknown.iter().map(String::as_str))?;
         self.is_narrowed = true;
         let columns = self.columns.iter().zip(&is_chosen).filter(|(_, is_chosen)| **is_chosen);
         self.columns = columns.map(|(column, _)| column.clone()).collect();

@@ -1,6 +1,7 @@
 //! The newest dates of a version: how many stocks have them, and which stocks have gone stale.
 
-use arrow_array::Array;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, cast::AsArray};
 use serde::Serialize;
 
 use super::view::Store;
@@ -129,10 +130,18 @@ impl Store {
     fn stocks_at(&self, index: usize) -> Result<Vec<u32>> {
         let count = self.version.codes()?.len();
         let section = self.section_at(index)?;
-        let known = |&stock: &i32| u32::try_from(stock).ok().filter(|&stock| (stock as usize) < count);
-        let numbers: Option<Vec<u32>> = section.stock_numbers()?.iter().map(known).collect();
-        let mut numbers = numbers.ok_or_else(|| section.unknown_stocks())?;
+        // A date may have millions of rows of few stocks: no piece of it is held.
+        let mut numbers: Vec<u32> = Vec::new();
+        for piece in section.pieces() {
+            let codes = piece?.code()?;
+            let of_rows =
+                codes.as_dictionary_opt::<Int32Type>().ok_or_else(|| section.unknown_stocks())?.keys().values();
+            numbers.extend(of_rows.chunk_by(|a, b| a == b).map(|rows| rows[0] as u32));
+        }
         numbers.dedup();
-        Ok(numbers)
+        match numbers.iter().all(|&stock| (stock as usize) < count) {
+            true => Ok(numbers),
+            false => Err(section.unknown_stocks()),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::catalog::Catalog;
 use super::chunks::Chunks;
+use super::dictionary::Texts;
 use crate::error::Result;
 use crate::format::{SEGMENT_DIR, SegmentColumnRecord, SegmentRecord, Table, segment_name};
 use crate::segment::{Segment, SegmentColumn};
@@ -17,6 +18,8 @@ pub(super) struct OpenSegment {
     pub(super) record: SegmentRecord,
     /// By ascending id.
     pub(super) columns: Vec<SegmentColumn>,
+    /// Of each of them what its codes stand for; `None` where it has none, and of one that the version lists no longer.
+    pub(super) texts: Vec<Option<Texts>>,
     pub(super) chunks: Chunks,
     pub(super) segment: Segment,
 }
@@ -56,7 +59,7 @@ impl Segments {
         index: u32,
         (root, access, store_id): (&Path, Access, [u8; 16]),
         tables: &Catalog,
-        column: impl Fn(&SegmentColumnRecord) -> Result<SegmentColumn>,
+        column: impl Fn(&SegmentColumnRecord) -> Result<(SegmentColumn, Option<Texts>)>,
     ) -> Result<&Arc<OpenSegment>> {
         let unknown = || tables.structure(format!("a section names unknown segment {index}"));
         let slot = self.slots.get(index as usize).ok_or_else(unknown)?;
@@ -66,13 +69,14 @@ impl Segments {
         let record: SegmentRecord = tables.record(Table::Segments, index as usize)?;
         let records: &[SegmentColumnRecord] =
             tables.records(Table::SegmentColumns, record.column_start, record.column_count as usize)?;
-        let columns = records.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let (columns, texts): (Vec<SegmentColumn>, Vec<Option<Texts>>) =
+            records.iter().map(column).collect::<Result<_>>()?;
         if !columns.is_sorted_by(|a, b| a.column < b.column) {
             return Err(tables.structure(format!("the columns of segment {index} are out of order")));
         }
         let path = root.join(SEGMENT_DIR).join(segment_name(record.commit, record.ordinal));
         let segment = Segment::open(&path, record.file_len, access)?;
         let chunks = Chunks::open(root, &record, access)?;
-        Ok(slot.get_or_init(|| Arc::new(OpenSegment { store_id, record, columns, chunks, segment })))
+        Ok(slot.get_or_init(|| Arc::new(OpenSegment { store_id, record, columns, texts, chunks, segment })))
     }
 }

@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 use bytemuck::Pod;
 
 use super::batch::Batch;
+use crate::codec::by_width;
 use crate::error::{Damage, Result};
 use crate::format::{PRESENT, Stored};
 use crate::segment::SegmentColumn;
@@ -88,18 +89,7 @@ impl Moved {
         let len = present.bits.len();
         let (values, valid) = bytes_of(batch, position)?;
         let pairs = || present.bits.set_indices().enumerate();
-        let moved = match batch.columns()[position].stored {
-            Stored::Bits => {
-                let mut to = MutableBuffer::from_len_zeroed(len.div_ceil(8));
-                pairs().filter(|&(from, _)| get_bit(values, from)).for_each(|(_, row)| set_bit(&mut to, row));
-                to
-            }
-            Stored::Bytes1 => moved::<u8>(values, len, pairs()),
-            Stored::Bytes2 => moved::<u16>(values, len, pairs()),
-            Stored::Bytes4 | Stored::Codes => moved::<u32>(values, len, pairs()),
-            Stored::Bytes8 => moved::<u64>(values, len, pairs()),
-            Stored::Bytes16 => moved::<u128>(values, len, pairs()),
-        };
+        let moved = moved(batch.columns()[position].stored, values, len, pairs());
         let mut validity = MutableBuffer::from_len_zeroed(len.div_ceil(8));
         let has_value = |from| valid.is_none_or(|valid| get_bit(valid, from));
         pairs().filter(|&(from, _)| has_value(from)).for_each(|(_, row)| set_bit(&mut validity, row));
@@ -111,19 +101,8 @@ impl Moved {
     pub(super) fn taken(batch: &Batch, position: usize, present: &Present) -> Result<Moved> {
         let len = present.bits.count_set_bits();
         let (values, _) = bytes_of(batch, position)?;
-        let pairs = || present.bits.set_indices().enumerate().map(|(to, row)| (row, to));
-        let values = match batch.columns()[position].stored {
-            Stored::Bits => {
-                let mut to = MutableBuffer::from_len_zeroed(len.div_ceil(8));
-                pairs().filter(|&(from, _)| get_bit(values, from)).for_each(|(_, row)| set_bit(&mut to, row));
-                to
-            }
-            Stored::Bytes1 => moved::<u8>(values, len, pairs()),
-            Stored::Bytes2 => moved::<u16>(values, len, pairs()),
-            Stored::Bytes4 | Stored::Codes => moved::<u32>(values, len, pairs()),
-            Stored::Bytes8 => moved::<u64>(values, len, pairs()),
-            Stored::Bytes16 => moved::<u128>(values, len, pairs()),
-        };
+        let pairs = present.bits.set_indices().enumerate().map(|(to, row)| (row, to));
+        let values = moved(batch.columns()[position].stored, values, len, pairs);
         Ok(Moved { values: values.into(), validity: None, null_count: 0 })
     }
 }
@@ -135,7 +114,19 @@ fn bytes_of(batch: &Batch, position: usize) -> Result<(&[u8], Option<&[u8]>)> {
 }
 
 /// `len` values, zero but for those that `pairs` of a place in `from` and one here name.
-fn moved<T: Pod>(from: &[u8], len: usize, pairs: impl Iterator<Item = (usize, usize)>) -> MutableBuffer {
+fn moved(stored: Stored, from: &[u8], len: usize, pairs: impl Iterator<Item = (usize, usize)>) -> MutableBuffer {
+    by_width!(
+        stored,
+        bits => {
+            let mut to = MutableBuffer::from_len_zeroed(len.div_ceil(8));
+            pairs.filter(|&(place, _)| get_bit(from, place)).for_each(|(_, row)| set_bit(&mut to, row));
+            to
+        },
+        Width => moved_as::<Width>(from, len, pairs),
+    )
+}
+
+fn moved_as<T: Pod>(from: &[u8], len: usize, pairs: impl Iterator<Item = (usize, usize)>) -> MutableBuffer {
     let mut to = MutableBuffer::from_len_zeroed(len * size_of::<T>());
     let values: &mut [T] = bytemuck::cast_slice_mut(to.as_slice_mut());
     let from: &[T] = bytemuck::cast_slice(from);

@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 
 use super::batch::Batch;
 use super::column::StoredColumn;
+use super::dictionary::Texts;
 use super::part::{Moved, Part, Parts, Present};
 use super::version::{CODE, DAY, Home, Version};
 use crate::error::{Damage, Error, Result};
@@ -53,6 +54,16 @@ enum Place<'a> {
     Spread(&'a Batch, usize, &'a Present),
     /// There, of more rows than are seen.
     Taken(&'a Batch, usize, &'a Present),
+}
+
+impl Place<'_> {
+    /// Compares the checksum of the column, unless that was done before.
+    fn check_once(&self) -> Result<()> {
+        match self {
+            Place::Absent => Ok(()),
+            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => batch.check_once(*at),
+        }
+    }
 }
 
 /// A column that is seen.
@@ -221,7 +232,11 @@ impl Piece {
 
     /// The bytes of a column, not verified; `None` where it has no value.
     fn bytes(&self, seen: Seen) -> Result<Option<RawColumn<'_>>> {
-        let (batch, at, moved) = match self.place(seen)? {
+        self.bytes_at(seen, self.place(seen)?)
+    }
+
+    fn bytes_at<'p>(&'p self, seen: Seen, place: Place<'p>) -> Result<Option<RawColumn<'p>>> {
+        let (batch, at, moved) = match place {
             Place::Absent => return Ok(None),
             Place::Whole(batch, at) => (batch, at, None),
             Place::Spread(batch, at, present) => {
@@ -247,6 +262,7 @@ impl Piece {
             validity,
             null_count,
             column: &batch.columns()[at],
+            texts: batch.segment().texts[at].as_ref(),
             row_count: self.row_count,
         }))
     }
@@ -260,7 +276,8 @@ impl Piece {
             Place::Taken(batch, at, present) => (batch, at, self.moved(seen, || Moved::taken(batch, at, present))?),
         };
         let column = &batch.columns()[at];
-        let array = stored_array(column, self.row_count, moved.validity.clone(), moved.values.clone());
+        let array =
+            stored_array(column, batch.texts(at)?, self.row_count, moved.validity.clone(), moved.values.clone());
         array.map(Some).map_err(|damage| batch.damaged(damage))
     }
 
@@ -278,10 +295,7 @@ impl Piece {
 
     /// As [`check_seen`](Piece::check_seen), unless that was done before: for those who read single rows, again and again.
     fn check_seen_once(&self, seen: Seen) -> Result<()> {
-        match self.place(seen)? {
-            Place::Absent => Ok(()),
-            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => batch.check_once(at),
-        }
+        self.place(seen)?.check_once()
     }
 
     /// How many rows it has.
@@ -371,6 +385,13 @@ impl Piece {
         self.bytes(Seen::Column(index))
     }
 
+    /// As [`raw`](Piece::raw), after its checksum was compared, unless that was done before.
+    pub(super) fn checked_raw(&self, index: usize) -> Result<Option<RawColumn<'_>>> {
+        let (seen, place) = (Seen::Column(index), self.place(Seen::Column(index))?);
+        place.check_once()?;
+        self.bytes_at(seen, place)
+    }
+
     /// Compares the checksums of all that is seen, and of whatever lies beside it in the same batches.
     ///
     /// # Errors
@@ -427,6 +448,13 @@ impl Piece {
                 (batch.null_count(at) as usize) < batch.row_count()
             }
         })
+    }
+
+    /// How many rows of the `index`-th of the panel's columns have no value, its checksum compared. None of its texts is
+    /// read.
+    pub(crate) fn checked_nulls(&self, index: usize) -> Result<usize> {
+        self.check_seen(Seen::Column(index))?;
+        Ok(self.nulls(index)?.map_or(self.row_count, |(nulls, _)| nulls))
     }
 
     /// How many nulls the `index`-th of the panel's columns has, by its record, and how it is stored; `None` where it has no
@@ -546,6 +574,8 @@ pub(crate) struct RawColumn<'a> {
     pub(super) null_count: usize,
     /// How its segment holds it.
     pub(super) column: &'a SegmentColumn,
+    /// What its codes stand for.
+    pub(super) texts: Option<&'a Texts>,
     row_count: usize,
 }
 

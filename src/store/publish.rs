@@ -15,7 +15,7 @@ use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, changes_name,
-    chunks_name, segment_name, tables_name,
+    checksum, chunks_name, segment_name, tables_name,
 };
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::storage::{Access, Dir, Disk};
@@ -186,14 +186,26 @@ impl StoreWriter {
     ) -> Result<StoreWriter> {
         let before = Store::open_catalog(root, before, access).map_err(|error| match error {
             Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                let what = format!("{} has the version no longer from which it was planned", root.display());
-                Error::refused(what, "plan again")
+                let what = format!("{} no longer has the version that it was planned from", root.display());
+                Error::refused(what, "plan again").about(root)
             }
             other => other,
         })?;
         let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
         let before = Some(before);
         Ok(StoreWriter { dir, access, version, commit, store_id, before, live: None, lock: None, is_new: false })
+    }
+
+    /// One that makes in `dir` a part of a new store that has these numbers, for this process alone. It publishes nothing.
+    ///
+    /// # Errors
+    /// When its directories cannot be made.
+    pub(crate) fn of_part(dir: Dir, Ids { store_id, version, commit, .. }: Ids) -> Result<StoreWriter> {
+        for name in [CATALOG_DIR, SEGMENT_DIR] {
+            dir.make(name)?;
+        }
+        let (before, live, lock) = (None, None, None);
+        Ok(StoreWriter { dir, access: Access::Map, version, commit, store_id, before, live, lock, is_new: true })
     }
 
     /// Where the store is.
@@ -241,16 +253,18 @@ impl StoreWriter {
         Ids { store_id, version, commit, next_column, next_source }
     }
 
-    /// Goes on with what others have written for a new store that has these numbers. Its version is this writer's, as
-    /// if nobody had begun to publish it before.
+    /// Goes on with what others have written for a version that has these numbers. Its version is this writer's; that of
+    /// a new store is as if nobody had begun to publish it before.
     ///
     /// # Errors
     /// When the store's catalogs cannot be listed.
     pub(crate) fn take_over(&mut self, ids: Ids) -> Result<Ids> {
         (self.store_id, self.commit) = (ids.store_id, ids.commit);
-        let last = self.lock.as_ref().map_or(0, |lock| lock.note().last);
-        let newest = newest_version(self.root(), self.access, Some(ids.commit))?;
-        self.version = next_version(self.root(), newest.max(last))?;
+        if self.before.is_none() {
+            let last = self.lock.as_ref().map_or(0, |lock| lock.note().last);
+            let newest = newest_version(self.root(), self.access, Some(ids.commit))?;
+            self.version = next_version(self.root(), newest.max(last))?;
+        }
         Ok(Ids { version: self.version, ..ids })
     }
 
@@ -335,7 +349,7 @@ impl StoreWriter {
         let before = self.before.take();
         self.live = self.live.take().or(before);
         self.before = Some(Store::open_catalog(self.root(), self.commit, self.access)?);
-        self.commit = self.dir.disk().draw()?;
+        self.commit = next_commit(self.commit);
         Ok(())
     }
 
@@ -408,6 +422,11 @@ impl StoreWriter {
         self.dir.remove(LOCK_NAME)?;
         self.dir.disk().remove_empty_dir(self.root()).map(drop)
     }
+}
+
+/// The commit that goes on where `commit` has staged something: who runs a plan again writes the same again.
+pub(crate) fn next_commit(commit: u64) -> u64 {
+    checksum(&commit.to_le_bytes()).max(1)
 }
 
 fn new_store_id(disk: &Disk) -> Result<[u8; 16]> {

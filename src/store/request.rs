@@ -102,30 +102,17 @@ pub enum ValueTypes {
     Stored,
 }
 
-/// Names that are told where a store lacks several of what was asked for.
-const TOLD: usize = 20;
-
-/// That a store lacks several of what was asked for, the `names` of `things`; `spell` adds to one what it may be a slip
-/// of.
-pub(super) fn unknown_names<T>(
+/// That a store lacks some of what was asked for, these `names`; `spell` adds to one what it may be a slip of.
+pub(super) fn unknown_names<T: ToString>(
     wanted: Wanted,
-    things: &str,
+    [one, several]: [&str; 2],
     names: &[T],
     spell: impl Fn(&T) -> String,
     store: &Store,
 ) -> Error {
-    let told = names.iter().take(TOLD).map(spell).collect::<Vec<_>>().join(", ");
-    let more = match names.len().saturating_sub(TOLD) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let what = format!("{things} {told}{more} in {}", store.path().display());
-    Error::NotFound {
-        wanted,
-        what,
-        hint: Box::new(Remedy::set(Setting::IgnoreUnknown, "passes over them")),
-        path: None,
-    }
+    let (things, them) = if names.len() == 1 { (one, "it") } else { (several, "them") };
+    let hint = Remedy::set(Setting::IgnoreUnknown, format!("passes over {them}"));
+    Error::none_of(wanted, (things, names), &format!(" in {}", store.path().display()), spell, hint)
 }
 
 impl Types {
@@ -149,10 +136,14 @@ impl Selection {
         match unknown.as_slice() {
             [] => {}
             _ if self.ignore_unknown => {}
-            // Which are near says more of one.
-            &[only] => store.place_of(only).map(drop)?,
+            // Which are near says more of one that is all that was asked for.
+            &[only] if named.as_ref().is_some_and(|named| named.len() == 1) => store.place_of(only).map(drop)?,
             several => {
-                return Err(unknown_names(Wanted::Date, "dates", several, Date::to_string, store));
+                let spell = |date: &Date| {
+                    let near = store.beside(*date).unwrap_or_default();
+                    format!("{date} ({}?)", near.iter().map(Date::to_string).collect::<Vec<_>>().join(" or "))
+                };
+                return Err(unknown_names(Wanted::Date, ["date", "dates"], several, spell, store));
             }
         }
         let selected = |date: Date| {

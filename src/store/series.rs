@@ -14,9 +14,11 @@ use arrow_select::concat::concat;
 use arrow_select::filter::filter_record_batch;
 
 use super::answer::Answer;
+use super::dictionary::Texts;
 use super::piece::RawColumn;
 use super::request::{CodeType, DateType, Request};
 use super::view::Store;
+use crate::codec::by_width;
 use crate::error::{Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
 use crate::key::Date;
@@ -171,24 +173,20 @@ struct Run {
 /// The values of one column, as they are stored.
 struct Gathered {
     column: SegmentColumn,
+    texts: Option<Texts>,
     /// Rows of the run that are null.
     nulls: Vec<usize>,
-    values: Values,
-}
-
-enum Values {
-    Bits(Vec<bool>),
-    Bytes { width: usize, bytes: MutableBuffer },
+    /// The values, where they are stored as bits.
+    bits: Vec<bool>,
+    /// The values, where they are not.
+    bytes: MutableBuffer,
 }
 
 impl Run {
     fn new(columns: &[Option<RawColumn>]) -> Run {
         let gathered = |raw: &RawColumn| {
-            let values = match raw.stored {
-                Stored::Bits => Values::Bits(Vec::new()),
-                other => Values::Bytes { width: other.byte_len(1) as usize, bytes: MutableBuffer::default() },
-            };
-            Gathered { column: raw.column.clone(), nulls: Vec::new(), values }
+            let (nulls, bits, bytes) = (Vec::new(), Vec::new(), MutableBuffer::default());
+            Gathered { column: raw.column.clone(), texts: raw.texts.cloned(), nulls, bits, bytes }
         };
         Run { row_count: 0, columns: columns.iter().map(|raw| raw.as_ref().map(gathered)).collect() }
     }
@@ -210,15 +208,12 @@ impl Run {
                 column.nulls.push(self.row_count);
             }
             let from = raw.values;
-            match &mut column.values {
-                Values::Bits(bits) => bits.push(get_bit(from, row)),
-                // A copy of known length is a load and a store.
-                Values::Bytes { width: 1, bytes } => copy_value::<1>(bytes, from, row),
-                Values::Bytes { width: 2, bytes } => copy_value::<2>(bytes, from, row),
-                Values::Bytes { width: 4, bytes } => copy_value::<4>(bytes, from, row),
-                Values::Bytes { width: 8, bytes } => copy_value::<8>(bytes, from, row),
-                Values::Bytes { bytes, .. } => copy_value::<16>(bytes, from, row),
-            }
+            // A copy of known length is a load and a store.
+            by_width!(
+                column.column.stored,
+                bits => column.bits.push(get_bit(from, row)),
+                Width => copy_value::<{ size_of::<Width>() }>(&mut column.bytes, from, row),
+            );
         }
         self.row_count += 1;
     }
@@ -226,20 +221,21 @@ impl Run {
     /// Appends the columns to `parts`, each in its logical type. `path` is what damage is reported of.
     fn finish(self, logical: &[&DataType], path: &Path, parts: &mut [Vec<ArrayRef>]) -> Result<()> {
         for ((column, logical), part) in self.columns.into_iter().zip(logical).zip(parts) {
-            let Some(Gathered { column, nulls, values }) = column else {
+            let Some(Gathered { column, texts, nulls, bits, bytes }) = column else {
                 part.push(new_null_array(logical, self.row_count));
                 continue;
             };
-            let values = match values {
-                Values::Bits(bits) => BooleanBuffer::from(bits).into_inner(),
-                Values::Bytes { bytes, .. } => bytes.into(),
+            let values = match column.stored {
+                Stored::Bits => BooleanBuffer::from(bits).into_inner(),
+                _ => bytes.into(),
             };
             let validity = (!nulls.is_empty()).then(|| {
                 let mut validity = vec![0xff; self.row_count.div_ceil(8)];
                 nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
                 Buffer::from(validity)
             });
-            let array = stored_array(&column, self.row_count, validity, values)
+            let texts = texts.as_ref().map(Texts::get).transpose()?;
+            let array = stored_array(&column, texts, self.row_count, validity, values)
                 .map_err(|damage| Error::Corrupt { path: path.to_owned(), damage })?;
             part.push(restore(&array, logical)?);
         }

@@ -267,7 +267,8 @@ fn a_matrix_of_another_type_holds_every_value_exactly_or_is_refused() {
     assert!(same.eq(wide.values::<Float64Type>().unwrap().iter().copied()));
     let why = x.matrix(&Fill::of::<Int32Type>(0), &one, &Silent).unwrap_err().to_string();
     let way_out = "a matrix of Int64 holds it, and so do the rows themselves";
-    assert_eq!(why, format!("a matrix of Int32 cannot hold -13194139533312 of 20240103 exactly; {way_out}"));
+    let what = "column \"x\" has -13194139533312 on 20240103, which a matrix of Int32 cannot hold exactly";
+    assert_eq!(why, format!("{what}; {way_out}"));
     let both = store.answer(&Request::default()).unwrap().matrix(&Fill::of::<Float64Type>(0.0), &one, &Silent);
     assert_eq!(both.unwrap_err().to_string(), "a matrix is of one column, and 2 were asked for; name one");
 }
@@ -313,4 +314,27 @@ fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
             assert_eq!(&arrow_cast::cast(stored, logical.data_type()).unwrap(), logical);
         }
     }
+}
+
+#[test]
+fn readers_have_what_the_texts_leave_and_each_of_them_room_for_two_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("panel.store");
+    let mapped = publish(&root, &model());
+    let store = Store::open_with(&root, Access::Read).unwrap();
+    let readers = |store: &Store, count, memory, least| {
+        let readers = store.readers(&Workers::new(Some(count)).unwrap().within(memory), None, least);
+        readers.map(|readers| readers.map(|readers| (readers.count(), readers.memory()))).map_err(drop)
+    };
+    let sections = (0..DATES.len()).map(|index| store.outline_at(index).unwrap());
+    let pieces =
+        sections.flat_map(|section| section.pieces().map(|piece| piece.unwrap().byte_len(None).unwrap()).max());
+    let (texts, piece) = (store.version.texts_len(), pieces.max().unwrap());
+    assert!(texts > 0 && piece > 0);
+    assert_eq!(readers(&store, 3, texts + 2 * piece - 1, 0), Err(()));
+    assert_eq!(readers(&store, 3, texts + 2 * piece, 0), Ok(Some((1, 2 * piece))));
+    assert_eq!(readers(&store, 3, texts + 5 * piece, 0), Ok(Some((2, 5 * piece))));
+    assert_eq!(readers(&store, 3, texts + 9 * piece, 9 * piece), Ok(Some((3, 9 * piece))));
+    assert_eq!(readers(&store, 3, texts + 9 * piece - 1, 9 * piece), Err(()));
+    assert_eq!(readers(&mapped, 3, 0, piece), Ok(None));
 }

@@ -52,9 +52,9 @@ impl VerifyReport {
     /// Adds a damage.
     ///
     /// # Errors
-    /// Where the machine is short of something, which says nothing of the store.
+    /// Where the machine is in trouble, or does not let this process look, which says nothing of the store.
     fn add(&mut self, seen: &mut Seen, error: Error) -> Result<()> {
-        if error.is_of_machine() {
+        if error.is_of_machine() || error.is_of_permission() {
             return Err(error);
         }
         self.add_text(seen, message(&error));

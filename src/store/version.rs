@@ -10,10 +10,11 @@ use arrow_array::{Array, ArrayRef, StringArray, StringViewArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
+use super::dictionary::{Dictionaries, Texts};
 use super::entries::{ChangesPlace, VersionEntry};
+use super::logical;
 use super::open_segment::{OpenSegment, Segments};
 use super::part::PRESENT_NAME;
-use super::{dictionary, logical};
 use crate::error::{Error, Result, Wanted};
 use crate::format::{
     CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, PieceRecord, SOURCE_MAGIC,
@@ -44,6 +45,7 @@ pub(super) struct Version {
 /// What all views of a version share.
 #[derive(Debug)]
 struct Shared {
+    dictionaries: Arc<Dictionaries>,
     panel: OnceLock<Panel>,
     sources: OnceLock<Box<[SourceTables]>>,
     /// The codes in the order of stock numbers, as a string view.
@@ -56,7 +58,7 @@ struct Shared {
 #[derive(Debug)]
 struct Panel {
     code: Column,
-    code_dictionary: Option<ArrayRef>,
+    code_texts: Option<Texts>,
     date_name: String,
     date_form: DateForm,
     columns: Vec<PanelColumn>,
@@ -68,7 +70,8 @@ struct Panel {
 #[derive(Debug)]
 struct PanelColumn {
     column: Column,
-    dictionary: Option<ArrayRef>,
+    /// What its codes stand for.
+    texts: Option<Texts>,
     id: u32,
     /// Its place in the key, from 1; 0 for a column that is no part of it.
     key: u8,
@@ -112,7 +115,9 @@ impl Version {
         if catalog.header().commit != commit {
             return Err(catalog.structure(format!("it says it is {}", catalog_name(catalog.header().commit))));
         }
+        let catalog = Arc::new(catalog);
         let shared = Shared {
+            dictionaries: Arc::new(Dictionaries::new(catalog.clone())),
             panel: OnceLock::new(),
             sources: OnceLock::new(),
             code_views: OnceLock::new(),
@@ -121,7 +126,7 @@ impl Version {
         Ok(Version {
             root: root.to_owned(),
             access,
-            catalog: Arc::new(catalog),
+            catalog,
             shared: Arc::new(shared),
             source: None,
             view: OnceLock::new(),
@@ -218,9 +223,7 @@ impl Version {
 
     /// The codes in the order of stock numbers.
     pub(super) fn codes(&self) -> Result<&StringArray> {
-        self.panel()?
-            .code_dictionary
-            .as_ref()
+        self.dictionary(0)?
             .and_then(|codes| codes.as_string_opt())
             .ok_or_else(|| self.catalog.structure("its codes are no text"))
     }
@@ -256,6 +259,11 @@ impl Version {
         tables.map(|table| self.catalog.place(table).byte_len).iter().sum()
     }
 
+    /// What the texts of column `column` take; column 0 is the code, column 1 the date. None of them is read for that.
+    pub(super) fn texts_len_of(&self, column: usize) -> Result<u64> {
+        self.texts(column)?.map_or(Ok(0), Texts::byte_len)
+    }
+
     /// Bytes of a piece of a section, the largest or more: the largest that the key and each source have.
     pub(super) fn largest_piece(&self) -> Result<u64> {
         let keys = self.catalog.table::<PieceRecord>(Table::Pieces)?.iter().map(|piece| piece.keys.body_len).max();
@@ -267,13 +275,22 @@ impl Version {
         Ok(largest)
     }
 
-    /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
+    /// The dictionaries of all columns, and of those that were given up.
+    pub(super) fn dictionaries(&self) -> &Dictionaries {
+        &self.shared.dictionaries
+    }
+
+    /// The values of column `column`'s dictionary, read at their first use; column 0 is the code, column 1 the date.
     pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
+        self.texts(column)?.map(Texts::get).transpose()
+    }
+
+    fn texts(&self, column: usize) -> Result<Option<&Texts>> {
         let panel = self.panel()?;
         Ok(match column {
-            0 => panel.code_dictionary.as_ref(),
+            0 => panel.code_texts.as_ref(),
             1 => None,
-            other => self.view()?.places.get(other - 2).and_then(|&place| panel.columns[place].dictionary.as_ref()),
+            other => self.view()?.places.get(other - 2).and_then(|&place| panel.columns[place].texts.as_ref()),
         })
     }
 
@@ -392,28 +409,29 @@ impl Version {
         segments.get(index, store, tables, |record| self.segment_column(tables, record))
     }
 
-    /// A column of a segment that `tables` lists.
-    fn segment_column(&self, tables: &Catalog, record: &SegmentColumnRecord) -> Result<SegmentColumn> {
+    /// A column of a segment that `tables` lists, and what its codes stand for.
+    fn segment_column(&self, tables: &Catalog, record: &SegmentColumnRecord) -> Result<(SegmentColumn, Option<Texts>)> {
         let stored = Stored::from_number(record.stored)
             .ok_or_else(|| tables.structure(format!("stored type {} is unknown", record.stored)))?;
         let panel = self.panel()?;
-        let (name, dictionary) = match record.column {
-            CODE => (panel.code.name.as_str(), panel.code_dictionary.as_ref()),
+        let (name, texts) = match record.column {
+            CODE => (panel.code.name.as_str(), panel.code_texts.as_ref()),
             DAY => (panel.date_name.as_str(), None),
             PRESENT => (PRESENT_NAME, None),
             // One that the version lacks was given up since the segment was written, and nobody asks for it.
             id => panel.places.get(&id).map_or(("", None), |&place| {
                 let column = &panel.columns[place];
-                (column.column.name.as_str(), column.dictionary.as_ref())
+                (column.column.name.as_str(), column.texts.as_ref())
             }),
         };
-        Ok(SegmentColumn {
+        let column = SegmentColumn {
             column: record.column,
             name: name.to_owned(),
             logical: logical_type(tables, &record.logical, name)?,
             stored,
-            dictionary: dictionary.filter(|_| stored == Stored::Codes).cloned(),
-        })
+            dictionary: None,
+        };
+        Ok((column, texts.filter(|_| stored == Stored::Codes).cloned()))
     }
 
     fn view(&self) -> Result<&View> {
@@ -466,13 +484,14 @@ impl Version {
             let data_type = logical_type(&self.catalog, &record.logical, &name)?;
             Ok(Column { name, data_type })
         };
-        let dictionary = |record: &ColumnRecord| {
-            (record.dictionary != NONE).then(|| dictionary::get(&self.catalog, record.dictionary)).transpose()
+        let texts = |record: &ColumnRecord| {
+            let all = &self.shared.dictionaries;
+            (record.dictionary != NONE).then(|| Texts { all: all.clone(), number: record.dictionary })
         };
         let rest: &[ColumnRecord] = rest;
         let columns = rest.iter().map(|record| {
             let (id, key, source) = (record.id, record.key, record.source);
-            Ok(PanelColumn { column: column(record)?, dictionary: dictionary(record)?, id, key, source })
+            Ok(PanelColumn { column: column(record)?, texts: texts(record), id, key, source })
         });
         let columns = columns.collect::<Result<Vec<PanelColumn>>>()?;
         let format = self.catalog.string(date.spelling_format)?;
@@ -489,7 +508,7 @@ impl Version {
         let Column { name: date_name, data_type } = column(date)?;
         Ok(Panel {
             code: column(code)?,
-            code_dictionary: dictionary(code)?,
+            code_texts: texts(code),
             date_name,
             date_form: DateForm { data_type, spelling },
             places: columns.iter().enumerate().map(|(place, column)| (column.id, place)).collect(),

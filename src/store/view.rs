@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::ArrayRef;
+use chrono::DateTime;
 
 use super::catalog::Catalog;
 use super::entries::VersionEntry;
@@ -136,11 +137,17 @@ impl Store {
     /// # Errors
     /// As [`open_as_of`](Store::open_as_of).
     pub fn version_as_of(&self, instant_ns: i64) -> Result<Store> {
-        match self.history()?.iter().rfind(|entry| entry.created_ns <= instant_ns) {
+        let history = self.history()?;
+        match history.iter().rfind(|entry| entry.created_ns <= instant_ns) {
             Some(entry) => self.other_version(entry.version),
             None => {
                 let what = format!("so old a version of {}", self.path().display());
-                Err(Error::not_found(Wanted::Version, what, "its first version was made later"))
+                let made = |first: &VersionEntry| {
+                    let at = DateTime::from_timestamp_nanos(first.created_ns).format("%Y-%m-%d %H:%M:%S%.3f");
+                    format!("its first version was made {at} UTC")
+                };
+                let hint = history.first().map_or_else(|| "it has no version".to_owned(), made);
+                Err(Error::not_found(Wanted::Version, what, hint))
             }
         }
     }
@@ -184,7 +191,7 @@ impl Store {
     }
 
     /// How its files reach memory.
-    pub(super) fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         self.version.access
     }
 
@@ -236,11 +243,9 @@ impl Store {
     /// [`Error::NotFound`], naming those that there are.
     pub(crate) fn find_source(&self, name: &str) -> Result<usize> {
         let names = self.source_names()?;
-        names.iter().position(|known| *known == name).ok_or_else(|| Error::NotFound {
-            wanted: Wanted::Source,
-            what: format!("source {name:?} in {}", self.path().display()),
-            hint: Box::new(instead(name, &names, "sources", Some(Operation::Info))),
-            path: None,
+        names.iter().position(|known| *known == name).ok_or_else(|| {
+            let what = format!("source {name:?} in {}", self.path().display());
+            Error::not_found(Wanted::Source, what, instead(name, &names, "sources", Some(Operation::Info)))
         })
     }
 
@@ -353,17 +358,22 @@ impl Store {
         self.section_at(self.place_of(date)?)
     }
 
+    /// The dates before and after `date`, which is none of the store's.
+    pub(super) fn beside(&self, date: Date) -> Result<&[Date]> {
+        let dates = self.dates()?;
+        let at = dates.partition_point(|known| *known < date);
+        Ok(&dates[at.saturating_sub(1)..(at + 1).min(dates.len())])
+    }
+
     /// Where `date` stands among the dates.
     pub(super) fn place_of(&self, date: Date) -> Result<usize> {
-        let dates = self.dates()?;
-        match dates.binary_search(&date) {
+        match self.dates()?.binary_search(&date) {
             Ok(index) => Ok(index),
-            Err(at) => {
-                let near: Vec<String> =
-                    dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();
+            Err(_) => {
+                let near = self.beside(date)?;
                 let verb = if near.len() == 1 { "is" } else { "are" };
                 let what = format!("date {date} in {}", self.path().display());
-                Err(Error::not_found(Wanted::Date, what, format!("the nearest {verb} {}", near.join(" and "))))
+                Err(Error::not_found(Wanted::Date, what, format!("the nearest {verb} {}", listed(near))))
             }
         }
     }
@@ -375,6 +385,14 @@ impl Store {
     /// When there are not so many dates, or the catalog is damaged.
     pub(crate) fn changed_ns(&self, index: usize) -> Result<i64> {
         self.made_ns(self.version.catalog.record::<SectionRecord>(Table::Sections, index)?.changed)
+    }
+
+    /// How many rows the section of the `index`-th date has; no segment is opened for it.
+    ///
+    /// # Errors
+    /// When there are not so many dates, or the catalog is damaged.
+    pub(crate) fn row_count_at(&self, index: usize) -> Result<u64> {
+        Ok(self.version.catalog.record::<SectionRecord>(Table::Sections, index)?.row_count)
     }
 
     /// As [`changed_ns`](Store::changed_ns), of the rows of a stock.
@@ -453,9 +471,7 @@ impl Store {
     pub(crate) fn texts_lens(&self) -> Result<HashMap<&str, usize>> {
         let mut lens = HashMap::new();
         for (place, Column { name, .. }) in self.schema()?.columns.iter().enumerate() {
-            let texts = self.dictionary(place + 2)?;
-            let len = texts.map_or(0, |texts| texts.to_data().get_slice_memory_size().unwrap_or(0));
-            lens.insert(name.as_str(), len);
+            lens.insert(name.as_str(), self.version.texts_len_of(place + 2)? as usize);
         }
         Ok(lens)
     }

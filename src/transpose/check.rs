@@ -1,5 +1,6 @@
 //! Compares the files of an output directory with the store they came from.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
@@ -20,20 +21,22 @@ use serde::Serialize;
 use super::encode::encode;
 use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
-use super::rows::{Rows, for_each_file};
+use super::rows::{Rows, for_each_file, for_ends, longest_file};
+use super::run::name_of;
 use super::shape::{COLUMN, ROWS};
 use super::unit::{Of, Unit, units};
 use super::work::place_of;
 use crate::error::{Error, Result, Wanted};
+use crate::hint::listed;
 use crate::progress::Observer;
-use crate::remedy::Remedy;
+use crate::remedy::Setting;
 use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet, in_slices, longest, rows_of_slice};
 use crate::storage::{Dir, Disk};
 use crate::store::{Store, Universe, first_difference};
 use crate::workers::Workers;
 
 /// What is wrong with a file that has other bytes than the ledger says.
-const NOT_WRITTEN: &str = "it is not the file that was written; transpose again, comparing contents";
+const NOT_WRITTEN: &str = "it is not the file that was written";
 
 const NO_ROWS: &str = "the store has no rows for it";
 
@@ -42,6 +45,11 @@ const BATCH_ROWS: usize = 1024;
 
 /// Bytes that a worker takes at most, about: rows of the store, and of a file with the pages that they are read from.
 const WORKER_LEN: u64 = 64 << 20;
+
+/// Bytes that a worker takes for each column of a file, whatever its rows; of a Parquet file also for what decodes it.
+/// Measured with 30,000 columns.
+const COLUMN_LEN: u64 = 2 << 10;
+const DECODER_LEN: u64 = 12 << 10;
 
 /// What [`verify_output`] read and found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -53,6 +61,8 @@ pub struct OutputReport {
     pub rows: u64,
     /// Dates of the store, or stocks, of which the ledger knows nothing: they were never selected, or came later.
     pub not_written: u64,
+    /// Files that are not the ones that were written, which may not show in their sizes and times.
+    pub not_as_written: u64,
     /// Every file that is not as the store and the ledger say, one message each.
     pub differences: Vec<String>,
 }
@@ -62,36 +72,38 @@ pub struct OutputReport {
 /// # Errors
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
 pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
-    let no_ledger = || Error::NotFound {
-        wanted: Wanted::Ledger,
-        what: format!("transect's ledger in {}", out.display()),
-        hint: Box::new(Remedy::Do("a directory that a store was transposed into has one".to_owned())),
-        path: Some(out.into()),
+    let no_ledger = || {
+        let what = format!("transect's ledger in {}", out.display());
+        Error::not_found(Wanted::Ledger, what, "a directory that a store was transposed into has one").about(out)
     };
     let dir = match Dir::open(&Disk::default(), out) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(no_ledger()),
         opened => opened?,
     };
     let ledger = Ledger::read(&dir)?.ok_or_else(no_ledger)?;
-    if ledger.store != format!("{:032x}", store.id()) {
+    if ledger.store != name_of(store.id()) {
         let what = format!("{} was written from another store than {}", out.display(), store.path().display());
         return Err(Error::refused(what, "transpose again, or name that store").about(out));
     }
-    store.check_texts(workers.memory(), 0)?;
     let universe = ledger.shape.universe.as_ref().and_then(|universe| universe.strip_prefix(COLUMN));
     let universe = universe.map(|name| Universe::Column(name.to_owned()));
     let plan = Plan::new(store, &ledger.shape.passing_over(true), universe.as_ref())?;
     let fewer = workers.fewer(WORKER_LEN)?;
     let workers = fewer.as_ref().unwrap_or(workers);
-    let readers = store.readers(workers, Some(&plan.columns), 0)?;
+    let column_len = if ledger.shape.format == Format::Parquet { DECODER_LEN } else { COLUMN_LEN };
+    let fewer = plan.workers(workers, column_len)?;
+    let workers = fewer.as_ref().unwrap_or(workers);
+    let readers = store.readers(workers, Some(&plan.read(store)?), 0)?;
     let workers = readers.as_ref().unwrap_or(workers);
     let all = units(&plan)?;
+    let fewer = for_ends(&plan, longest_file(&plan, &all)?, workers)?;
+    let workers = fewer.as_ref().unwrap_or(workers);
     let mut differences = Vec::new();
-    let (mut listed, mut there): (Vec<&LedgerFile>, Vec<&Unit>) = (Vec::new(), Vec::new());
+    let (mut files, mut there): (Vec<&LedgerFile>, Vec<&Unit>) = (Vec::new(), Vec::new());
     for (key, path, file) in ledger.files() {
         match place_of(&all, key) {
             Some(place) => {
-                listed.push(file);
+                files.push(file);
                 there.push(&all[place]);
             }
             None => differences.push(format!("{}: the store has no {} {key}", out.join(path).display(), noun(&plan))),
@@ -105,18 +117,18 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
         let path = &there[at].path;
         let difference = match ledger.shape.format {
             // Nobody remembers which rows belonged.
-            _ if ledger.shape.universe.as_deref() == Some(ROWS) => compare_checksum(&dir, path, listed[at]),
-            Format::Csv => compare_text(&dir, path, listed[at], rows, &encoder, scratch),
-            format => compare(&dir, path, listed[at], rows, (format, texts_len(&plan, there[at], &longest_texts))),
+            _ if ledger.shape.universe.as_deref() == Some(ROWS) => compare_checksum(&dir, path, files[at]),
+            Format::Csv => compare_text(&dir, path, files[at], rows, &encoder, scratch),
+            format => compare(&dir, path, files[at], rows, (format, texts_len(&plan, there[at], &longest_texts))),
         };
         match difference {
             Ok(()) => Ok(None),
-            Err(Failed::Differs(why)) => Ok(Some(format!("{}: {why}", out.join(&there[at].path).display()))),
             Err(Failed::Whole(error)) => Err(error),
+            Err(failed) => Ok(Some((out.join(&there[at].path).display().to_string(), failed))),
         }
     })?;
     observer.end();
-    differences.extend(found.into_iter().flatten());
+    differences.extend(told(found.into_iter().flatten().collect()));
     differences.sort_unstable();
     if !ledger.pending.is_empty() {
         differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
@@ -124,6 +136,7 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     Ok(OutputReport {
         files: ledger.files().count() as u64,
         rows: ledger.files().map(|(_, _, file)| file.rows).sum(),
+        not_as_written: differences.iter().filter(|difference| difference.ends_with(NOT_WRITTEN)).count() as u64,
         not_written: all.iter().filter(|unit| !ledger.files.contains_key(&unit.key)).count() as u64,
         differences,
     })
@@ -133,10 +146,31 @@ fn noun(plan: &Plan) -> &'static str {
     plan.by.nouns()[0]
 }
 
+/// What is told of files that were not found to be as they should: damage of the store once, however many files have
+/// rows of what is damaged.
+fn told(failed: Vec<(String, Failed)>) -> Vec<String> {
+    let (mut all, mut damages): (Vec<String>, BTreeMap<String, Vec<String>>) = (Vec::new(), BTreeMap::new());
+    for (path, failed) in failed {
+        match failed {
+            Failed::Differs(why) => all.push(format!("{path}: {why}")),
+            Failed::Damaged(why) => damages.entry(why).or_default().push(path),
+            Failed::Whole(_) => {}
+        }
+    }
+    let told = |(why, mut paths): (String, Vec<String>)| {
+        paths.sort_unstable();
+        format!("{why}: not compared were {}", listed(&paths))
+    };
+    all.extend(damages.into_iter().map(told));
+    all
+}
+
 /// Why a file was not found to be as it should.
 enum Failed {
     Differs(String),
-    /// The machine is short of something, which says nothing of the file.
+    /// The store is damaged, which says nothing of the file.
+    Damaged(String),
+    /// The machine is in trouble, which says nothing of the file.
     Whole(Error),
 }
 
@@ -144,6 +178,7 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
         match (error.is_of_machine(), std::error::Error::source(&error)) {
             (true, _) => Failed::Whole(error),
+            (false, _) if matches!(error, Error::Corrupt { .. }) => Failed::Damaged(error.what(Setting::to_string)),
             (false, Some(cause)) => Failed::Differs(format!("{error}: {cause}")),
             (false, None) => Failed::Differs(error.to_string()),
         }

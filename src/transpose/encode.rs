@@ -1,7 +1,7 @@
 //! The bytes of a file.
 
 use super::rows::Rows;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sink::{Encoder, Put, Scratch};
 
 /// Gives the bytes of the file of `rows` to `put`; the number of its rows, and nothing put when that is 0.
@@ -20,5 +20,15 @@ pub(super) fn encode(rows: &Rows<'_>, encoder: &Encoder, scratch: &mut Scratch, 
         if !file.begins_again()? {
             return file.finish(put).map(|()| total);
         }
+    }
+}
+
+/// The error of who encodes the file at `path`, which tells of it.
+pub(super) fn of_file(path: &str) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Refused { what, remedies, path: place } => {
+            Error::Refused { what: format!("{path}: {what}"), remedies, path: place }
+        }
+        error => error,
     }
 }

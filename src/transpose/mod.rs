@@ -13,6 +13,7 @@ mod rows;
 mod run;
 mod select;
 mod shape;
+mod staged;
 mod tasks;
 mod unit;
 mod work;
@@ -22,4 +23,7 @@ pub use check::{OutputReport, verify_output};
 pub use output_plan::{OutputPlanReport, OutputSplit};
 pub use run::{Transpose, TransposeReport};
 pub use shape::Shape;
+pub(crate) use staged::{
+    StagedFile, WrittenFile, bring_dates, check_new_output, is_moved, is_staged, stage_dates, written_files,
+};
 pub use tasks::OutputTasks;

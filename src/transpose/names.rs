@@ -130,7 +130,8 @@ mod tests {
         for (pattern, does) in [
             ("trade_date={date}/x.parquet", true),
             ("trade_date={date:%Y-%m-%d}/x.parquet", true),
-            ("a/Trade_Date={date}/b/x.parquet", true),
+            ("a/trade_date={date}/b/x.parquet", true),
+            ("Trade_Date={date}/x.parquet", false),
             ("trade_date=d{date}/x.parquet", false),
             ("trade_date={date}.parquet", false),
             ("date={date}/x.parquet", false),

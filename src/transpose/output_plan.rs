@@ -9,10 +9,7 @@ use super::run::Transpose;
 use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::remedy::Remedy;
-use crate::staging::{
-    Kind, MOST, PlanOf, Planned, TASKS, Whose, check_count, check_device, check_new, hex, put_plan, unhex,
-};
-use crate::storage::Dir;
+use crate::staging::{Kind, MOST, PlanOf, Planned, TASKS, Whose, check_count, check_staging, hex, put_plan, unhex};
 use crate::store::{Selection, Store, Universe};
 use crate::workers::DEFAULT_MEMORY;
 
@@ -36,7 +33,7 @@ pub struct OutputPlanReport {
     /// Files to write.
     pub files: u64,
     /// Files that are current.
-    pub unchanged: u64,
+    pub unchanged_files: u64,
     /// The store's version that is written.
     pub version: u64,
 }
@@ -148,10 +145,7 @@ impl Transpose<'_> {
         let passes_over = (shape.ignore_unknown, selection.ignore_unknown);
         let prepared = self.prepare()?;
         let out = self.output(&prepared)?;
-        self.disk.create_dir_to_stay(&split.staging)?;
-        let staging = Dir::open(&self.disk, &split.staging)?;
-        check_new(&staging)?;
-        check_device(&staging, &self.out, "files")?;
+        check_staging(&split.staging, &self.out, "files")?;
         let work = self.decide(&prepared, &out)?;
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io("find", path));
         let count = work.write.len();
@@ -174,12 +168,11 @@ impl Transpose<'_> {
             check_content: self.check_content,
             keys: work.write.iter().map(|&place| prepared.units[place].key.clone()).collect(),
         };
-        put_plan(&staging, &plan)?;
         Ok(OutputPlanReport {
-            plan: split.staging.join(crate::staging::PLAN).display().to_string(),
+            plan: put_plan(&self.disk, &split.staging, &plan)?,
             parts: plan.parts as u64,
             files: count as u64,
-            unchanged: work.unchanged,
+            unchanged_files: work.unchanged,
             version: plan.version,
         })
     }

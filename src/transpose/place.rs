@@ -28,31 +28,42 @@ struct OriginOptions {
 /// # Errors
 /// [`Error::Refused`] where they would meet.
 pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Result<()> {
+    let mut origins = Vec::new();
+    for place in 0..store.source_names()?.len() {
+        // A source of an unknown origin has nothing that files could meet.
+        let origin = serde_json::from_str::<Origin>(&store.of_source(place).settings()?);
+        origins.extend(origin.map(|origin| (origin.source, origin.options.pattern)));
+    }
+    refuse_meeting(store.path(), &origins, out, &names.some_path())
+}
+
+/// The same, of a store at `root`, there or not, from folders of such files; the output has a file at `some_path`.
+///
+/// # Errors
+/// As there.
+pub(super) fn refuse_meeting(root: &Path, origins: &[(PathBuf, Pattern)], out: &Path, some_path: &str) -> Result<()> {
     let refuse =
         |why: String| Err(Error::refused(format!("{} {why}", out.display()), "name a directory elsewhere").about(out));
     let real_out = real(out)?;
-    let file = real_out.join(names.some_path());
-    if let Ok(root) = store.path().canonicalize()
-        && (real_out.starts_with(&root) || file.starts_with(&root))
-    {
+    let file = real_out.join(some_path);
+    let real_root = real(root)?;
+    if real_out.starts_with(&real_root) || file.starts_with(&real_root) {
         return refuse("lies in the store".to_owned());
     }
     if Store::open_with(&real_out, Access::Read).is_ok() {
         return refuse("is a store".to_owned());
     }
-    for place in 0..store.source_names()?.len() {
-        // A source of an unknown origin has nothing that files could meet.
-        let Ok(origin) = serde_json::from_str::<Origin>(&store.of_source(place).settings()?) else { continue };
-        let Ok(source) = origin.source.canonicalize() else { continue };
+    for (source, pattern) in origins {
+        let Ok(source) = source.canonicalize() else { continue };
         if real_out == source {
-            return refuse(format!("is the folder that {} is built from", store.path().display()));
+            return refuse(format!("is the folder that {} is built from", root.display()));
         }
         if let Ok(below) = file.strip_prefix(&source)
-            && origin.options.pattern.fits(below)
+            && pattern.fits(below)
         {
             return refuse(format!(
                 "lies where {} is built from, and its files would be taken for stocks",
-                store.path().display()
+                root.display()
             ));
         }
     }

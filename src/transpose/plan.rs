@@ -1,5 +1,6 @@
 //! What a transpose writes, decided from the store's metadata alone.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
@@ -9,15 +10,25 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use super::names::Names;
 use super::shape::Shape;
 use crate::error::{Error, Result};
-use crate::panel::{DateForm, PanelSchema};
+use crate::key::NULL_PARTITION;
+use crate::panel::{DateForm, PanelSchema, Share, check_columns_len};
 use crate::remedy::{Remedy, Setting, excluding};
-use crate::sink::{Carried, Format, Partition};
+use crate::sink::{Carried, Format, NamePattern, Partition};
 use crate::store::{Answer, Request, Store, Universe, one_value};
+use crate::workers::Workers;
+
+/// What a worker takes more for each column of files of several dates, whose rows wait for a row group of a thousand and
+/// more. Measured with 18,000 columns of texts, of 60 files, by month.
+const WAITING_LEN: u64 = 10 << 10;
+
+/// Bytes that the columns of files may take whatever the memory.
+pub(super) const LEAST_LEN: u64 = 16 << 20;
 
 /// A shape, resolved against one store.
 pub(super) struct Plan {
     /// What each file is of.
     pub(super) by: Partition,
+    pub(super) format: Format,
     /// The rows and columns of all files.
     pub(super) answer: Answer,
     /// The codes that were asked for; `None` is all.
@@ -38,7 +49,8 @@ pub(super) struct Plan {
     pub(super) date: bool,
     /// How dates are spelt.
     pub(super) date_form: DateForm,
-    /// Whether no code stands on a date twice: the key has no further columns.
+    /// Whether no code stands in a file twice: files have one date, and the key has no further columns. Of a month that has
+    /// one date it is not asked, as texts are written alike in all files of a directory.
     pub(super) is_code_unique: bool,
     /// Where each file lies.
     pub(super) names: Names,
@@ -56,16 +68,15 @@ impl Plan {
         let panel = store.schema()?;
         refuse_without_key(shape, panel)?;
         refuse_matrix(shape, panel)?;
-        for name in shape.columns.iter().flatten().chain(&shape.exclude) {
-            panel.find(name)?;
-        }
+        panel.find_all(shape.columns.iter().flatten().chain(&shape.exclude).map(String::as_str))?;
         let name = shape.file_name();
         if let Some((why, way_out)) = name.trouble(shape.by) {
             return Err(Error::invalid(Setting::Name(name.to_string()), why, [Remedy::Do(way_out)]));
         }
-        let keeps = |name: &String| {
-            shape.columns.as_ref().is_none_or(|columns| columns.contains(name)) && !shape.exclude.contains(name)
-        };
+        refuse_ending(&name, shape.format)?;
+        let asked: Option<HashSet<&String>> = shape.columns.as_ref().map(|columns| columns.iter().collect());
+        let left_out: HashSet<&String> = shape.exclude.iter().collect();
+        let keeps = |name: &String| asked.as_ref().is_none_or(|asked| asked.contains(name)) && !left_out.contains(name);
         let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
         let request = Request {
             columns: Some(columns.iter().map(|&index| panel.columns[index].name.clone()).collect()),
@@ -77,6 +88,7 @@ impl Plan {
             ..Request::default()
         };
         let answer = store.answer(&request)?;
+        refuse_no_code(shape, &answer)?;
         refuse_numbers(shape, panel, &answer)?;
         let places = request.dates.resolve(store)?;
         // Comma-separated values have no type for a day: it is spelt out.
@@ -98,6 +110,7 @@ impl Plan {
         let fields = schema.fields().iter().enumerate().map(spelt).collect();
         Ok(Plan {
             by: shape.by,
+            format: shape.format,
             stocks: shape.stocks.as_ref().map(|_| answer.matrix_stocks()).transpose()?,
             answer,
             places,
@@ -108,10 +121,16 @@ impl Plan {
             code,
             date,
             date_form,
-            is_code_unique: panel.key.is_empty(),
+            is_code_unique: shape.by == Partition::Date && panel.key.is_empty(),
             names: Names::of(name, shape.by, panel),
             spelt: OnceLock::new(),
         })
+    }
+
+    /// The panel's columns that are read: those of the files, and of matrices those by whose values rows are chosen.
+    pub(super) fn read(&self, store: &Store) -> Result<Vec<usize>> {
+        let chosen_by: &[usize] = if self.by == Partition::Matrix { &store.schema()?.key } else { &[] };
+        Ok(self.columns.iter().chain(chosen_by).copied().collect())
     }
 
     /// Refuses values of key columns that no row of the dates has.
@@ -131,6 +150,23 @@ impl Plan {
             Partition::Matrix => Ok(1 + self.answer.matrix_stocks()?.len()),
             _ => Ok(self.schema.fields().len()),
         }
+    }
+
+    /// Fewer than these workers, where those would take more than the memory for the columns of their files, of which
+    /// each takes `column_len` bytes whatever its rows; `None` where all may work.
+    ///
+    /// # Errors
+    /// When one takes more; or the catalog is damaged, or the system refuses a thread.
+    pub(super) fn workers(&self, workers: &Workers, column_len: u64) -> Result<Option<Workers>> {
+        let count = self.column_count()?;
+        let waiting = match self.by {
+            Partition::Date | Partition::Stock | Partition::Matrix => 0,
+            Partition::Month | Partition::Year | Partition::All => WAITING_LEN,
+        };
+        let len = (column_len + waiting).saturating_mul(count as u64);
+        // One worker works, however little memory there is.
+        check_columns_len(count, len, (workers.memory().max(LEAST_LEN), Share::All))?;
+        workers.fewer(len)
     }
 
     /// The schema of the file of the column at `index` of the panel: the date, and a column a stock.
@@ -207,12 +243,26 @@ fn refuse_without_key(shape: &Shape, panel: &PanelSchema) -> Result<()> {
     Ok(())
 }
 
+/// Readers, and people, take a file for what its ending says.
+fn refuse_ending(name: &NamePattern, format: Format) -> Result<()> {
+    let ending = name.ending();
+    let says = |of: &Format| ending.as_deref().is_some_and(|ending| of.endings().contains(&ending));
+    match [Format::Parquet, Format::Arrow, Format::Csv].iter().find(|of| says(of)) {
+        Some(other) if *other != format => {
+            let why = format!("ends as files of {other} do, and these are of {format}");
+            let way_out = format!("end it in .{}, or choose the format {other}", format.extension());
+            Err(Error::invalid(Setting::Name(name.to_string()), why, [Remedy::Do(way_out)]))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A matrix has one value for each date and stock, of a column that is neither.
 fn refuse_matrix(shape: &Shape, panel: &PanelSchema) -> Result<()> {
     let is_key = |name: &&String| **name == panel.code.name || **name == panel.date_name;
     if let Some(key) = shape.columns.iter().flatten().find(is_key).filter(|_| shape.by == Partition::Matrix) {
-        let what = format!("{key:?} tells the rows or the columns of a matrix apart, and has no values for one");
-        return Err(Error::refused(what, "name other columns"));
+        let why = format!("names {key:?}, which tells the rows or the columns apart, and has no values for a matrix");
+        return Err(Error::invalid(Setting::Matrix, why, [Remedy::Do("name other columns".to_owned())]));
     }
     if shape.by != Partition::Matrix && !shape.at.is_empty() {
         let why = format!("chooses rows of a matrix, and {} have all of theirs", shape.by.nouns()[1]);
@@ -223,6 +273,20 @@ fn refuse_matrix(shape: &Shape, panel: &PanelSchema) -> Result<()> {
         true => Ok(()),
         false => Err(one_value(&missing)),
     }
+}
+
+/// What the path calls the rows that have no value is a code to nobody, files that have the column or not.
+fn refuse_no_code(shape: &Shape, answer: &Answer) -> Result<()> {
+    let pattern = shape.file_name();
+    let Some((name, _)) = pattern.columns().find(|(_, value)| *value == Carried::Code) else { return Ok(()) };
+    if !answer.matrix_stocks()?.iter().any(|code| *code == NULL_PARTITION) {
+        return Ok(());
+    }
+    let what = format!(
+        "readers of the directory {name}=... of {:?} would take the code {NULL_PARTITION:?} for no code at all",
+        pattern.to_string()
+    );
+    Err(Error::refused(what, "give the directory a name without ="))
 }
 
 /// Where the path alone has the codes, most readers see for themselves what they are, and 000001 becomes the number 1.
@@ -254,8 +318,11 @@ fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<(
     let is_asked =
         |name: &str| *name == panel.date_name && shape.by == Partition::Date && pattern.carries(name, Carried::Date);
     let names = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !is_asked(name));
-    let twice = |name: &&str| pattern.columns().any(|(column, _)| column.eq_ignore_ascii_case(name));
-    let Some(name) = names.into_iter().find(twice) else { return Ok(()) };
+    let twice = |name| {
+        let mut columns = pattern.columns().map(|(column, _)| column);
+        columns.find(|column| column.eq_ignore_ascii_case(name)).map(|column| (name, column.to_owned()))
+    };
+    let Some((name, column)) = names.into_iter().find_map(twice) else { return Ok(()) };
     let without = match name {
         code if *code == panel.code.name => None,
         date if *date == panel.date_name => {
@@ -265,8 +332,11 @@ fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<(
         other => Some(excluding(&[other])),
     };
     let text = pattern.to_string();
-    let what =
-        format!("readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too");
+    // DuckDB and Spark tell no letters by their case.
+    let readers = if column == name { "readers" } else { "some readers" };
+    let what = format!(
+        "{readers} take the directory {column}=... of {text:?} for the column {name:?}, which the files have too"
+    );
     let rename = Remedy::Do("give the directory another name".to_owned());
     Err(Error::refused_unless(what, [rename].into_iter().chain(without).collect::<Vec<_>>()))
 }

@@ -1,25 +1,19 @@
 //! The tasks of an output: each writes some of its files into the staging directory, and a commit moves all to their
 //! places.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bytemuck::{Pod, Zeroable};
-
-use super::encode::encode;
-use super::ledger::{Ledger, LedgerFile};
 use super::output_plan::OutputPlan;
-use super::rows::{Rows, for_each_file};
 use super::run::{Prepared, Transpose, TransposeReport};
+use super::staged::{Staged, StagedFile, WrittenFile, is_moved, is_staged, write, written_files};
 use super::unit::Unit;
 use super::work::place_of;
 use crate::error::{Error, Result};
 use crate::progress::{Observer, Quiet, Silent};
-use crate::sink::{NewFile, Scratch, Written};
 use crate::staging::{
-    Attempt, PlanOf, Receipt, TaskReport, Whose, check_number, damaged, encode as encode_receipt, file_name, read_plan,
-    staging_of, written_name,
+    Attempt, PlanOf, Receipt, TaskReport, Whose, check_number, encode, read_plan, staging_of, written_name,
 };
 use crate::storage::{Dir, Disk};
 use crate::store::Store;
@@ -38,15 +32,6 @@ pub struct OutputTasks<'a> {
     disk: Disk,
 }
 
-/// What a receipt says of a file; where it has no rows, there is none.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Made {
-    rows: u64,
-    byte_len: u64,
-    checksum: u64,
-}
-
 impl<'a> OutputTasks<'a> {
     /// The tasks of the plan at `path`, whose directory is the staging directory.
     ///
@@ -62,7 +47,7 @@ impl<'a> OutputTasks<'a> {
     /// As there.
     pub fn open_on(path: impl AsRef<Path>, disk: Disk) -> Result<OutputTasks<'a>> {
         let (staging, name) = staging_of(&disk, path.as_ref())?;
-        let (plan, checksum) = read_plan(&staging, name, PlanOf::Output)?;
+        let (plan, checksum) = read_plan(&staging, name, &[PlanOf::Output])?;
         Ok(OutputTasks { staging, plan, checksum, observer: &Silent, patience: Duration::ZERO, disk })
     }
 
@@ -108,36 +93,17 @@ impl<'a> OutputTasks<'a> {
         let prepared = self.transpose(&store).prepare()?;
         let (places, units) = (self.plan.part(part), self.units(&prepared, part)?);
         if let Some(receipt) = Receipt::open(&self.staging, &written_name(part), self.whose(part), u64::MAX)? {
-            let files = made(&receipt, units.len())?;
+            let files = written_files(&receipt, 0, units.len())?;
             if self.are_there(&files, &units, places.start)? {
                 return Ok(TaskReport::before(files.iter().map(|file| file.rows).sum()));
             }
         }
         let attempt = Attempt::begin(&self.staging)?;
-        observer.begin("transpose", prepared.plan.by.nouns()[1], units.len() as u64);
-        let write = |scratch: &mut Scratch, at: usize, rows: &Rows<'_>| {
-            let mut file: Option<NewFile> = None;
-            let rows = encode(rows, &prepared.encoder, scratch, &mut |bytes| {
-                if file.is_none() {
-                    file = Some(NewFile::create(attempt.dir().clone(), &file_name(places.start + at))?);
-                }
-                file.as_mut().map_or(Ok(()), |file| file.write(bytes))
-            })?;
-            let Some(file) = file else { return Ok(Made::zeroed()) };
-            // Whoever moves it does not read it.
-            file.sync()?;
-            let Written { byte_len, checksum, .. } = file.finish()?;
-            Ok(Made { rows, byte_len, checksum })
-        };
-        let files = for_each_file(&prepared.plan, &units, &prepared.workers, observer, Scratch::default, write)?;
-        observer.end();
-        for (at, _) in files.iter().enumerate().filter(|(_, file)| file.rows > 0) {
-            let name = file_name(places.start + at);
-            attempt.place(&name, &name)?;
-        }
+        let all: Vec<usize> = places.collect();
+        let files = write(&prepared, &units, (&attempt, &all), observer)?;
         let lossy: Vec<u64> = prepared.encoder.lossy().into_iter().map(|index| index as u64).collect();
         let arrays = [bytemuck::cast_slice(&files), bytemuck::cast_slice(&lossy)];
-        attempt.place_receipt(&written_name(part), &encode_receipt(self.whose(part), &arrays))?;
+        attempt.place_receipt(&written_name(part), &encode(self.whose(part), &arrays))?;
         Ok(TaskReport::now(files.iter().map(|file| file.rows).sum()))
     }
 
@@ -152,14 +118,19 @@ impl<'a> OutputTasks<'a> {
         let store = self.plan.open_store()?;
         let mut transpose = self.transpose(&store).observer(self.observer).wait(self.patience);
         let prepared = transpose.prepare()?;
-        let (mut files, mut lossy) = (Vec::with_capacity(self.plan.keys.len()), BTreeSet::new());
+        let (mut files, mut lossy) = (BTreeMap::new(), BTreeSet::new());
         for part in 0..self.parts() {
             let receipt = Receipt::read(&self.staging, &written_name(part), self.whose(part), u64::MAX)?;
-            files.extend(made(&receipt, self.plan.part(part).len())?);
+            let places = self.plan.part(part);
+            for (place, file) in places.clone().zip(written_files(&receipt, 0, places.len())?) {
+                let task = format!("write {part}");
+                files.insert(self.plan.keys[place].clone(), StagedFile { place, file, task });
+            }
             lossy.extend(receipt.array::<u64>(1)?.iter().map(|&index| index as usize));
         }
-        let ready = |out: &Dir, units: &[&Unit]| self.check(out, units, &files);
-        let put = |out: &Dir, units: &[&Unit]| units.iter().map(|unit| self.take(out, unit, &files)).collect();
+        let staged = Staged { staging: &self.staging, files };
+        let ready = |out: &Dir, units: &[&Unit]| staged.check(out, units, self.plan.version);
+        let put = |out: &Dir, units: &[&Unit]| units.iter().map(|unit| staged.take(out, unit)).collect();
         let mut report = transpose.bring(&prepared, ready, put)?;
         report.notes.extend(prepared.encoder.loss(&lossy).filter(|_| report.written > 0));
         report.seconds = started.elapsed().as_secs_f64();
@@ -205,83 +176,13 @@ impl<'a> OutputTasks<'a> {
     }
 
     /// Whether these files are where a task put them, the first of this place in the plan, or a commit.
-    fn are_there(&self, files: &[Made], units: &[&Unit], start: usize) -> Result<bool> {
+    fn are_there(&self, files: &[WrittenFile], units: &[&Unit], start: usize) -> Result<bool> {
         let out = Dir::open(&self.disk, self.out())?;
         for (at, (file, unit)) in files.iter().zip(units).enumerate().filter(|(_, (file, _))| file.rows > 0) {
-            let is_moved = || Ok(out.look_below(&unit.path)?.is_some_and(|found| found.byte_len == file.byte_len));
-            if !self.is_staged(start + at, file)? && !is_moved()? {
+            if !is_staged(&self.staging, start + at, file)? && !is_moved(&out, &unit.path, file)? {
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    fn is_staged(&self, place: usize, file: &Made) -> Result<bool> {
-        let found = self.staging.look(&file_name(place))?;
-        Ok(found.is_some_and(|found| found.is_file() && found.byte_len == file.byte_len))
-    }
-
-    /// The place of a file in the plan.
-    fn place(&self, unit: &Unit) -> Result<usize> {
-        self.plan.keys.binary_search(&unit.key).map_err(|_| {
-            let path = self.out().join(&unit.path);
-            let what = format!("{} was current when its directory was planned, and is no more", path.display());
-            Error::refused(what, "plan again, in another staging directory").about(&path)
-        })
-    }
-
-    /// Refuses what must not, or cannot, be brought to the planned version, before anything there is touched.
-    fn check(&self, out: &Dir, units: &[&Unit], files: &[Made]) -> Result<()> {
-        let newer = Ledger::read(out)?.filter(|ledger| ledger.version > self.plan.version && !units.is_empty());
-        if let Some(ledger) = newer {
-            let (version, path) = (self.plan.version, out.path());
-            let what = format!("{} holds version {}, newer than {version}", path.display(), ledger.version);
-            return Err(Error::refused(what, "plan again, in another staging directory").about(path));
-        }
-        for unit in units {
-            let place = self.place(unit)?;
-            let file = &files[place];
-            if file.rows > 0 && !self.is_staged(place, file)? && !file.of(unit, 0).holds_at(out, &unit.path)? {
-                let path = self.staging.path().join(file_name(place));
-                let part = (0..self.parts()).find(|&part| self.plan.part(part).contains(&place)).unwrap_or_default();
-                let again = format!("run write {part} again");
-                return Err(damaged(&path, "it is not as long as its task says", again));
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves the file of `unit` to its place, unless an earlier commit did.
-    fn take(&self, out: &Dir, unit: &Unit, files: &[Made]) -> Result<LedgerFile> {
-        let place = self.place(unit)?;
-        let file = &files[place];
-        if file.rows == 0 {
-            return Ok(LedgerFile::without_rows(unit.made));
-        }
-        let (dir, name) = out.make_holder(&unit.path)?;
-        if self.is_staged(place, file)? {
-            dir.take(&self.staging, &file_name(place), name)?;
-        }
-        // Not when the receipt was written: another attempt may have put the same bytes there since.
-        Ok(file.of(unit, dir.look(name)?.map_or(0, |found| found.modified_ns)))
-    }
-}
-
-impl Made {
-    /// What the ledger says of it.
-    fn of(&self, unit: &Unit, modified_ns: i64) -> LedgerFile {
-        let written = Written { byte_len: self.byte_len, checksum: self.checksum, modified_ns };
-        LedgerFile::new(unit.made, self.rows, written)
-    }
-}
-
-/// The files that a receipt tells of, which must be so many.
-fn made(receipt: &Receipt, count: usize) -> Result<Vec<Made>> {
-    let files = receipt.array::<Made>(0)?;
-    // No more than can be added up.
-    let is_length = |length: u64| length < 1 << 40;
-    match files.len() == count && files.iter().all(|file| is_length(file.rows) && is_length(file.byte_len)) {
-        true => Ok(files.to_vec()),
-        false => Err(receipt.damaged("its files are not those of the plan")),
     }
 }

@@ -81,9 +81,12 @@ fn check_distribution(told: &Distribution, values: &[Option<f64>]) {
     );
     assert_eq!((told.least, told.greatest), (finite.first().copied(), finite.last().copied()));
     for (share, told) in [1, 5, 25, 50, 75, 95, 99].into_iter().zip(told.quantiles.into_iter().flatten()) {
-        let exact = finite[(finite.len() - 1) * share / 100];
+        let place = (finite.len() - 1) * share;
+        let (low, high, part) = (finite[place / 100], finite[place.div_ceil(100)], (place % 100) as f64 / 100.0);
+        let between = |low: f64, high: f64| low * (1.0 - part) + high * part;
+        let exact = between(low, high);
         // Numbers with fewer digits than others have no such share of their own.
-        let most = (exact.abs() / 128.0).max(f64::MIN_POSITIVE);
+        let most = (between(low.abs(), high.abs()) / 128.0).max(f64::MIN_POSITIVE);
         assert!((told - exact).abs() <= most, "{share} %: {told:e}, and it is {exact:e}");
     }
     assert_eq!(told.quantiles.is_some(), !finite.is_empty());
@@ -262,6 +265,10 @@ fn coverage_of_random_panels_is_what_a_map_of_their_rows_says() {
         Update::new(place.store()).check_content(true).allow(all).workers(1).run().unwrap();
         let coverage = cover(3);
         assert_eq!(format!("{coverage:?}"), format!("{:?}", cover(1)));
+        // A column or two at a time, in as many walks.
+        let small = workers(1).within(4_700_000);
+        let in_walks = Coverage::of(&Store::open(place.store()).unwrap(), &small, &Silent).unwrap();
+        assert_eq!(format!("{coverage:?}"), format!("{in_walks:?}"));
         check(&coverage, &models, is_keyed);
         let others = models.get(1).map(|other| other.keys().copied().collect()).unwrap_or_default();
         let last = coverage.versions.last().unwrap();
@@ -335,8 +342,9 @@ fn faults_of_a_feed_are_told() {
     assert_eq!((coverage.columns[0].jump_count, coverage.columns[1].jump_count), (6, 0));
 }
 
-/// Of so many stocks, 60 dates: a feed whose unit changes, one that lacks values, one of zeros, one with a bad date, and
-/// one that moves by itself, between a hundredth and a hundred.
+/// Of so many stocks, 60 dates: a feed whose unit changes, one that lacks values, one of zeros, one with a bad date,
+/// one that moves by itself, between a hundredth and a hundred, two that have values or zeros alone on every third
+/// date, and one of which most stocks have none, or too few of many.
 fn few(stocks: u32) -> Vec<(String, Vec<(i32, JumpKind)>)> {
     let place = Place::new();
     let day = |n: i32| Date::from_days(19_700 + n).unwrap();
@@ -346,13 +354,17 @@ fn few(stocks: u32) -> Vec<(String, Vec<(i32, JumpKind)>)> {
         let wild = |n: i32| 10_f64.powf(f64::from(n * 37 % 11) * 0.4 - 2.0);
         let column =
             |value: &dyn Fn(i32) -> Option<f64>| -> ArrayRef { Arc::new((0..60).map(value).collect::<Float64Array>()) };
-        let columns: [(&str, ArrayRef); 6] = [
+        let has_value = stock < if stocks < 20 { 4 } else { 19 };
+        let columns: [(&str, ArrayRef); 9] = [
             ("date", Arc::new(StringArray::from_iter_values((0..60).map(|n| day(n).to_string())))),
             ("unit", column(&|n| Some(price(n) * if n < 30 { 1.0 } else { 100_000.0 }))),
             ("lacking", column(&|n| (n < 40).then(|| price(n)))),
             ("zero", column(&|n| Some(if n < 45 { price(n) } else { 0.0 }))),
             ("bad", column(&|n| Some(price(n) * if n == 20 { 0.01 } else { 1.0 }))),
             ("wild", column(&|n| Some(wild(n)))),
+            ("seldom", column(&|n| (n % 3 == 0).then(|| price(n)))),
+            ("halting", column(&|n| Some(if n % 3 == 0 { 0.0 } else { price(n) }))),
+            ("thin", column(&|n| has_value.then(|| price(n) * if n < 30 { 1.0 } else { 100_000.0 }))),
         ];
         place.add(&format!("F{stock:02}"), &batch(&columns));
     }
@@ -374,6 +386,9 @@ fn faults_of_a_feed_of_few_stocks_are_told_beyond_what_is_usual_of_it() {
         ("zero", vec![(45, Zeros)]),
         ("bad", vec![(20, Scale), (21, Scale)]),
         ("wild", vec![]),
+        ("seldom", vec![]),
+        ("halting", vec![]),
+        ("thin", vec![]),
     ];
     let told = told.map(|(name, jumps)| (name.to_owned(), jumps));
     for stocks in [5, 12, 19] {
@@ -381,7 +396,75 @@ fn faults_of_a_feed_of_few_stocks_are_told_beyond_what_is_usual_of_it() {
     }
     assert!(few(4).iter().all(|(_, jumps)| jumps.is_empty()), "too few to say anything");
     // Of many stocks, what is usual is no excuse.
-    assert!(few(20).iter().all(|(_, jumps)| !jumps.is_empty()));
+    assert!(few(20).iter().all(|(name, jumps)| jumps.is_empty() == (name == "thin")));
+}
+
+/// Panels of minutes: so many stocks on the first 30 dates, and so many after, when the unit is another. The column
+/// `thin` has values of three of them alone, on all dates. How many jumps `unit` and `thin` have.
+fn of_minutes(before: u32, after: u32) -> [u64; 2] {
+    let place = Place::new();
+    let rows: Vec<(i32, i64)> = (0..60).flat_map(|n| (0..30).map(move |minute| (n, minute))).collect();
+    for stock in 0..before.max(after) {
+        let has = |n: i32| stock < if n < 30 { before } else { after };
+        let rows: Vec<(i32, i64)> = rows.iter().copied().filter(|&(n, _)| has(n)).collect();
+        let price = |n: i32| f64::from(stock + 1) * if n < 30 { 1.0 } else { 100_000.0 };
+        let dates = rows.iter().map(|&(n, _)| Date::from_days(19_700 + n).unwrap().to_string());
+        let columns: [(&str, ArrayRef); 4] = [
+            ("date", Arc::new(StringArray::from_iter_values(dates))),
+            ("minute", Arc::new(Int64Array::from_iter_values(rows.iter().map(|&(_, minute)| minute)))),
+            ("unit", Arc::new(Float64Array::from_iter_values(rows.iter().map(|&(n, _)| price(n))))),
+            ("thin", Arc::new(rows.iter().map(|&(n, _)| (stock < 3).then(|| price(n))).collect::<Float64Array>())),
+        ];
+        place.add(&format!("M{stock:02}"), &batch(&columns));
+    }
+    let options = SourceOptions { key: vec!["minute".to_owned()], ..SourceOptions::default() };
+    Build::new(place.source(), place.store()).options(options).workers(1).run().unwrap();
+    let coverage = Coverage::of(&Store::open(place.store()).unwrap(), &workers(2), &Silent).unwrap();
+    [1, 2].map(|at| coverage.columns[at].jump_count)
+}
+
+#[test]
+fn dates_are_judged_by_their_stocks_however_many_rows_each_has() {
+    assert_eq!(of_minutes(22, 22), [1, 0]);
+    assert_eq!(of_minutes(12, 12), [1, 0]);
+    for (before, after) in [(3, 3), (3, 22), (22, 3), (12, 22)] {
+        assert_eq!(of_minutes(before, after), [0, 0], "{before} stocks, then {after}");
+    }
+}
+
+/// Of so many stocks, of which each misses one date of `one_in` at random, but on date 100 so many miss it; the dates
+/// that are unusual, of 300.
+fn unusual(stocks: usize, one_in: usize, on_100: usize) -> Vec<usize> {
+    let place = Place::in_memory();
+    let mut random = Random::new(stocks as u64);
+    for stock in 0..stocks {
+        // A stock has the first and the last date.
+        let mut has = |day: usize| match day {
+            0 | 299 => true,
+            100 => stock >= on_100,
+            _ => random.below(one_in) > 0,
+        };
+        let days: Vec<usize> = (0..300).filter(|&day| has(day)).collect();
+        let dates = days.iter().map(|&day| Date::from_days(19_700 + day as i32).unwrap().to_string());
+        let x = Float64Array::from_iter_values(days.iter().map(|&day| day as f64));
+        let columns: [(&str, ArrayRef); 2] =
+            [("date", Arc::new(StringArray::from_iter_values(dates))), ("x", Arc::new(x))];
+        place.add(&format!("U{stock:03}"), &batch(&columns));
+    }
+    place.build();
+    let coverage = Coverage::of(&Store::open(place.store()).unwrap(), &workers(2), &Silent).unwrap();
+    (0..coverage.dates.len()).filter(|&at| coverage.dates[at].unusual).collect()
+}
+
+#[test]
+fn absences_are_unusual_where_chance_does_not_make_them() {
+    // So many, where hardly one, a few or most are absent as a rule.
+    for (stocks, one_in, on_100) in [(5, 30, 4), (20, 30, 9), (60, 30, 20), (20, 10, 12), (30, 3, 29), (200, 10, 60)] {
+        let told = unusual(stocks, one_in, on_100);
+        assert!(told.contains(&100), "{stocks} stocks: {told:?}");
+        // Three dates in a hundred may be chance: of 20 stocks three are absent on one.
+        assert!(told.len() <= 9, "{stocks} stocks: {told:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use transect::progress::{Observer, Silent};
-use transect::sink::Format;
+use transect::sink::{Format, Partition};
 use transect::storage::{Disk, Operation};
 use transect::store::Collect;
 use transect::{Build, BuildReport, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
@@ -95,8 +95,13 @@ fn nothing_is_removed_before_what_makes_it_needless_is_synced() {
 }
 
 fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
+    transpose_by(Partition::Date, store, out, disk)
+}
+
+fn transpose_by(by: Partition, store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
+    let shape = Shape { by, ..Shape::default() };
     // Forced, because what stands in `out` may be of another store.
-    Transpose::new(store, out).workers(1).force(true).disk(disk).run()
+    Transpose::new(store, out).shape(shape).workers(1).force(true).disk(disk).run()
 }
 
 /// Every file below `out` but the ledger, with its bytes.
@@ -110,6 +115,12 @@ fn files(out: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_transpose_that_fails_anywhere_leaves_whole_files_and_can_be_run_again() {
+    bears_any_failure(Partition::Date, 3);
+    bears_any_failure(Partition::Stock, 4);
+}
+
+fn bears_any_failure(by: Partition, file_count: usize) {
+    let transpose = |store: &Store, out: &Path, disk: Disk| transpose_by(by, store, out, disk);
     let place = Place::new();
     small_panel(&place, 0);
     place.build();
@@ -124,7 +135,7 @@ fn a_transpose_that_fails_anywhere_leaves_whole_files_and_can_be_run_again() {
     let (disk, count) = counting();
     transpose(&store, &right, disk).unwrap();
     let (old, new) = (files(&before), files(&right));
-    assert_eq!(new.len(), 3);
+    assert_eq!(new.len(), file_count);
     assert_ne!(old, new);
     let whole: HashSet<&(String, Vec<u8>)> = old.iter().chain(&new).collect();
 
@@ -197,7 +208,7 @@ fn a_transpose_of_what_changed_that_fails_anywhere_can_be_run_again_forward_and_
                 assert_eq!(verify_output(store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
                 assert_no_leftovers(&out);
                 let again = run(store, &out, Disk::default()).unwrap();
-                assert_eq!((again.written, again.unchanged), (0, 3), "scene {scene}, {fault:?}");
+                assert_eq!((again.written, again.unchanged_files), (0, 3), "scene {scene}, {fault:?}");
                 fs::remove_dir_all(&out).unwrap();
             }
         }

@@ -7,13 +7,13 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Date32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow_schema::DataType;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use transect::progress::{Observer, Silent};
-use transect::store::{Diff, DiffColumn, DiffReport};
+use transect::store::{DateType, Diff, DiffColumn, DiffReport};
 use transect::{Build, Date, Error, Guard, Store, Update};
 
 use super::panels::{Cell, Place, SMALL_DATES, batch, cases, cell, date, small_panel, workers};
@@ -322,6 +322,9 @@ proptest! {
         prop_assert_eq!(&found(&newer.diff(&older).unwrap()), &right);
         let report = diff_report(&newer, &older, 1);
         assert_counts(&report, &right);
+        let listed = newer.diff(&older).unwrap().by_date(&report, DateType::Day).unwrap();
+        let days: BTreeSet<i32> = right.iter().map(|(date, ..)| date.days()).collect();
+        prop_assert!(listed.column(0).as_primitive::<Date32Type>().values().iter().eq(&days), "{:?}", listed);
         prop_assert_eq!(&report, &diff_report(&newer, &older, 3));
         assert_narrowed(&newer.diff(&older).unwrap(), &right, chosen);
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, StringArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatchIterator, StringArray};
 use transect::{AddSource, Date, Guard, GuardMet, Join, Update};
 
 use super::panels::{Place, batch, write_parquet};
 
 /// Ten stocks on 30 trading dates, of four sources: two that have all of them on every date, one that comes a day later,
-/// and one of reports, which has two of them a date. A fifth joins left.
+/// and one of reports, which has two of them a date. A fifth joins left, and a sixth has all of them, but no files.
 struct Nights(Place);
 
 const SOURCES: [&str; 5] = ["source", "factors", "margin", "reports", "weights"];
@@ -29,6 +29,14 @@ impl Nights {
             let add = AddSource::new(nights.0.store(), [nights.0.path(source)]);
             add.join(join).allow(Guard::ALL).workers(1).run().unwrap();
         }
+        let all = || (0..300).map(|row| (row / 10, row % 10));
+        let held = batch(&[
+            ("date", Arc::new(StringArray::from_iter_values(all().map(|(n, _)| day(n).to_string())))),
+            ("ts_code", Arc::new(StringArray::from_iter_values(all().map(|(_, stock)| format!("S{stock}"))))),
+            ("held", Arc::new(Float64Array::from_iter_values(all().map(|(n, _)| f64::from(n))))),
+        ]);
+        let rows = RecordBatchIterator::new([Ok(held.clone())], held.schema());
+        AddSource::of_rows(nights.0.store(), "held", rows).workers(1).run().unwrap();
         nights
     }
 
@@ -73,6 +81,10 @@ fn a_source_that_has_not_come_stops_the_night_and_one_that_comes_later_or_seldom
     // A number is of all together, and only who is updated is asked.
     assert_eq!(nights.stops(30, "10", |update| update.dry_run(true)), [""; 0]);
     assert_eq!(nights.stops(30, "90%", |update| update.sources(["source"]).dry_run(true)), [""; 0]);
+    // Who is named and follows another is asked all the same.
+    assert_eq!(nights.stops(30, "90%", |update| update.sources(["source"])), [""; 0]);
+    nights.bring("factors", 29, 0..10);
+    assert_eq!(nights.stops(30, "90%", |update| update.sources(["factors"])), [absent("factors")]);
     // The other one is behind by a day, as every night, and has yesterday's rows now.
     nights.bring("factors", 30, 0..10);
     nights.bring("margin", 29, 0..10);

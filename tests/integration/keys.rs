@@ -226,8 +226,10 @@ fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
     use arrow_array::types::Float64Type;
     use transect::store::{Fill, Request};
     let place = Place::new();
-    let rows: Model = [((0, 0, 1, 0), 1), ((0, 0, 2, 0), 2), ((0, 1, 2, 0), 3), ((1, 0, 1, 0), 4), ((1, 1, 2, 0), 5)]
+    let first = [((0, 0, 1, 0), 1), ((0, 0, 2, 0), 2), ((0, 1, 2, 0), 3), ((0, 1, 3, 0), 6)];
+    let rows: Model = first
         .into_iter()
+        .chain([((1, 0, 1, 0), 4), ((1, 1, 2, 0), 5)])
         .map(|(key, value)| (key, f64::from(value).to_bits()))
         .collect();
     for kind in [0, 3, 4] {
@@ -267,8 +269,12 @@ fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
         let cells = |stock: usize| -> Vec<Cell> { (0..2).map(|row| cell(found.column(1 + stock), row)).collect() };
         let bits = |value: f64| Cell::Bits(value.to_bits().into());
         assert_eq!((cells(0), cells(1)), (vec![bits(2.0), Cell::Null], vec![bits(3.0), bits(5.0)]));
-        assert_eq!(transpose(shape(text)).unwrap().unchanged, 1);
+        assert_eq!(transpose(shape(text)).unwrap().unchanged_files, 1);
         assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+        // And of one that the last date lacks.
+        let early = shape(if kind == 0 { "3" } else { TEXTS[3] });
+        let early = Transpose::new(&store, place.path(&format!("{kind}.early"))).shape(early).workers(1).run();
+        assert_eq!(early.unwrap().written, 1);
         let by_date = Shape { by: Partition::Date, columns: None, ..shape(text) };
         let why = transpose(by_date).unwrap_err().to_string();
         assert_eq!(why, "at chooses rows of a matrix, and dates have all of theirs");
@@ -358,4 +364,10 @@ fn a_file_whose_key_column_has_floats_is_left_out_by_name_and_stops_no_other() {
     write("F", half);
     let ways = told(&build().run().unwrap().skipped);
     assert!(matches!(&ways[..], [Remedy::Do(_)]), "{ways:?}");
+    // Nor has a row without a value, which is told.
+    write("F", Arc::new(Float64Array::from(vec![Some(1.0), None])));
+    let skipped = build().run().unwrap().skipped;
+    let told = "its key column \"t\" is Float64; a key has integers, decimals, dates, times or text; row 2 has no \"t\", \
+                which is part of the key; write the file without such rows";
+    assert_eq!(skipped.iter().map(|one| one.reason.to_string()).collect::<Vec<_>>(), [told]);
 }

@@ -370,7 +370,7 @@ fn an_update_leaves_types_outputs_and_appends_alone_where_the_only_new_file_is_s
     let transpose = || {
         let store = Store::open(place.store()).unwrap();
         let report = Transpose::new(&store, &out).workers(1).run().unwrap();
-        (report.written, report.unchanged)
+        (report.written, report.unchanged_files)
     };
     assert_eq!(transpose(), (2, 0));
     write_bad(&place.source().join("A.parquet"), "A", Odd::Doubles, Fault::Page);

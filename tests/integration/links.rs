@@ -12,7 +12,7 @@ use transect::storage::Disk;
 use transect::store::Collect;
 use transect::{Build, Error, Shape, Store, Transpose, Update};
 
-use super::panels::{Place, assert_whole, copy_dir, entries, named, segment_path, small_panel};
+use super::panels::{Place, assert_whole, copy_dir, entries, named, segment_path, small_panel, small_store};
 use super::scene::{Scene, store_in};
 
 /// Asserts that `result` names the link at `path`.
@@ -223,4 +223,21 @@ fn a_store_may_itself_be_a_link() {
     assert!(Update::new(&link).workers(1).run().unwrap().published);
     assert_whole(&Store::open(&link).unwrap());
     assert_eq!(Store::open(&target).unwrap().version(), 2);
+}
+
+/// A copy of links has its lock in common with the original, which it would block, and tell of versions that are not its own.
+#[test]
+fn a_lock_that_another_store_has_too_is_refused_and_left_as_it_is() {
+    let (place, _) = small_store();
+    let (lock, other) = (place.store().join("LOCK"), place.path("other"));
+    fs::hard_link(&lock, &other).unwrap();
+    let before = fs::read(&lock).unwrap();
+    let refused = Update::new(place.store()).run().unwrap_err().to_string();
+    assert!(refused.contains("LOCK is a hard link") && refused.contains("cp LOCK own"), "{refused}");
+    assert_eq!(fs::read(&other).unwrap(), before);
+    // The way out.
+    fs::copy(&lock, place.store().join("own")).unwrap();
+    fs::rename(place.store().join("own"), &lock).unwrap();
+    Update::new(place.store()).run().unwrap();
+    assert_eq!(fs::read(&other).unwrap(), before);
 }

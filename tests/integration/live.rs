@@ -14,12 +14,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
+use transect::progress::Silent;
 use transect::storage::Access;
 use transect::storage::Disk;
 use transect::storage::list;
-use transect::{Build, Error, Store, Transpose};
+use transect::{Build, Error, Store, Transpose, verify_output};
 
-use super::panels::{Contents, Place, batch, contents, paths_in, segment_path, setting};
+use super::panels::{Contents, Place, batch, contents, paths_in, segment_path, setting, workers};
 use super::scene::Random;
 
 const SIGBUS: i32 = if cfg!(target_os = "linux") { 7 } else { 10 };
@@ -144,6 +145,26 @@ fn outputs(out: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
+fn damage_of_the_store_is_told_once_by_who_compares_its_outputs() {
+    let victim = Victim::new();
+    let store = Store::open(victim.place.store()).unwrap();
+    let out = victim.place.path("compared");
+    Transpose::new(&store, &out).run().unwrap();
+    let compare = || verify_output(&store, &out, &workers(2), &Silent).unwrap().differences;
+    assert_eq!(compare(), Vec::<String>::new());
+    // Somebody wrote to it, and put its bytes back.
+    let catalogs = victim.place.store().join("catalog");
+    let name = list(&catalogs).unwrap().map(Result::unwrap).find(|name| name.len() == 16).unwrap();
+    let catalog = File::options().write(true).open(catalogs.join(name)).unwrap();
+    catalog.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let told = compare();
+    let [told] = &told[..] else { panic!("{told:?}") };
+    let names = ["20240102.parquet", "20240103.parquet", "20240104.parquet"];
+    assert!(told.contains("written to while it was used: not compared were "), "{told}");
+    assert!(names.iter().all(|name| told.contains(name)), "{told}");
+}
+
+#[test]
 fn readers_that_copy_are_right_or_refused_while_a_segment_is_altered_all_the_time() {
     /// Also where the test fails.
     struct Stop<'a>(&'a AtomicBool);
@@ -242,12 +263,11 @@ fn a_transpose_under_which_the_catalog_changes_gives_no_wrong_file_its_name() {
     place.add("A", &batch(&[("trade_date", days), ("t", texts)]));
     Build::new(place.source(), place.store()).workers(1).run().unwrap();
     let transpose = |store: &Store, out: &str| Transpose::new(store, place.path(out)).workers(1).run();
-    let [mapped, read] = [Access::Map, Access::Read].map(|access| {
-        let store = Store::open_with(place.store(), access).unwrap();
-        // The texts are compared with their checksum now, and used later.
-        store.schema().unwrap();
-        store
-    });
+    let [mapped, read, held] =
+        [Access::Map, Access::Read, Access::Read].map(|access| Store::open_with(place.store(), access).unwrap());
+    // Texts are compared with their checksum when they are first used, and copied then where they are read.
+    transpose(&mapped, "before").unwrap();
+    transpose(&held, "copied").unwrap();
     // The tables of sources have their number at the end of the name.
     let is_catalog = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().contains('-');
     let catalog = paths_in(&place.store().join("catalog")).into_iter().find(is_catalog).unwrap();
@@ -260,8 +280,12 @@ fn a_transpose_under_which_the_catalog_changes_gives_no_wrong_file_its_name() {
     let why = transpose(&mapped, "mapped").unwrap_err().to_string();
     assert!(why.contains("it was written to while it was used"), "{why}");
     assert_eq!(outputs(&place.path("mapped")), BTreeMap::new());
+    let why = transpose(&read, "read").unwrap_err().to_string();
+    assert!(why.contains("is damaged"), "{why}");
+    assert_eq!(outputs(&place.path("read")), BTreeMap::new());
     // What was copied stays as it was.
-    assert_eq!(transpose(&read, "read").unwrap().rows, 2);
+    assert_eq!(transpose(&held, "held").unwrap().rows, 2);
+    assert_eq!(outputs(&place.path("held")), outputs(&place.path("before")));
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub enum Step {
     /// Of a file or a directory. The kernel may have dropped a file's bytes, and say that all is well when asked again.
     FailedSync(PathBuf),
     Rename(PathBuf, PathBuf),
+    Link(PathBuf, PathBuf),
     SyncDir(PathBuf),
     Remove(PathBuf),
     /// Anything else that failed.
@@ -49,6 +50,7 @@ impl Step {
             Operation::Write(path, offset, bytes) => Step::Write(owned(path), offset, bytes.to_vec()),
             Operation::Sync(path) => Step::Sync(owned(path)),
             Operation::Rename(from, to) => Step::Rename(owned(from), owned(to)),
+            Operation::Link(from, to) => Step::Link(owned(from), owned(to)),
             Operation::SyncDir(path) => Step::SyncDir(owned(path)),
             Operation::Remove(path) => Step::Remove(owned(path)),
         }
@@ -193,6 +195,11 @@ impl Machine {
                 // It has one name or the other, or both; no file system that has a journal loses both.
                 self.change(other, Change::Add(to, node));
                 self.moved.push((other, dir, from));
+            }
+            Step::Link(from, to) => {
+                let ((dir, from), (other, to)) = (self.place(from), self.place(to));
+                let node = self.names(dir)[&from];
+                self.change(other, Change::Add(to, node));
             }
             Step::SyncDir(path) => {
                 let dir = self.dir(path);

@@ -1,6 +1,9 @@
 //! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
+mod add_tasks;
 mod advice;
+mod alike;
+mod append_tasks;
 mod appends;
 mod changes;
 mod code_maps;
@@ -42,14 +45,17 @@ mod pieces;
 mod power;
 mod readers;
 mod real;
+mod receipts;
 mod reruns;
 mod restored;
 #[cfg(feature = "cli")]
 mod rolls;
 mod room;
 mod scene;
+mod sealed_files;
 mod seeded;
 mod settings;
+mod several_tasks;
 mod sources;
 mod spec;
 mod stale;

@@ -1,12 +1,15 @@
 //! A file that is small on disk and large in memory: what fits is read, in as few columns at a time as it takes, and
 //! what does not is refused by name.
 
+use std::fs;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, BooleanArray, DictionaryArray, Int64Array, RecordBatch, StringArray};
 use transect::progress::Silent;
 use transect::remedy::{Remedy, Setting};
-use transect::source::SourceOptions;
+use transect::sink::Partition;
+use transect::source::{FilesBy, InputFormat, Pattern, SourceOptions};
 use transect::storage::Access;
 use transect::{Append, Build, Error, Shape, Store, Transpose, Update, verify_source};
 
@@ -86,7 +89,7 @@ fn the_memory_that_is_advised_for_dates_and_keys_holds_the_columns_that_are_read
 fn a_file_of_too_many_dates_is_refused_with_the_memory_that_holds_them_and_stays_out_of_the_comparison() {
     const DATES: usize = 3000;
     let place = Place::new();
-    let names: Vec<String> = (0..935).map(|n| format!("x{n}")).collect();
+    let names: Vec<String> = (0..466).map(|n| format!("x{n}")).collect();
     let values: ArrayRef = Arc::new(BooleanArray::from(vec![true; DATES]));
     let mut columns: Vec<(&str, ArrayRef)> = vec![("date", Arc::new(StringArray::from(dates(DATES))))];
     columns.extend(names.iter().map(|name| (name.as_str(), Arc::clone(&values))));
@@ -96,7 +99,7 @@ fn a_file_of_too_many_dates_is_refused_with_the_memory_that_holds_them_and_stays
     assert_eq!((report.rows, report.skipped.len()), (2, 1));
     assert_eq!(
         report.skipped[0].reason.to_string(),
-        "has 3000 dates; the list of where 937 columns lie on 3000 dates would take 65 MiB, more than the memory, \
+        "has 3000 dates; the list of where 468 columns lie on 3000 dates would take 65 MiB, more than the memory, \
          which is 64 MiB; memory of 65 MiB allows it"
     );
 
@@ -109,6 +112,138 @@ fn a_file_of_too_many_dates_is_refused_with_the_memory_that_holds_them_and_stays
     // Another file by that name is compared.
     write_parquet(&place.source().join("A.parquet"), &batch(&columns).slice(0, 1));
     assert_eq!((verify().files, verify().skipped_before.len()), (2, 0));
+}
+
+/// A csv file of one row that begins its columns' names with `letter`.
+fn write_csv(place: &Place, letter: char, columns: usize) {
+    let names: String = (0..columns).map(|n| format!(",{letter}{n}")).collect();
+    let text = format!("date{names}\n20240102{}\n", ",1".repeat(columns));
+    std::fs::write(place.source().join(format!("{letter}.csv")), text).unwrap();
+}
+
+fn build_csv(place: &Place, memory: u64) -> transect::Result<transect::BuildReport> {
+    let pattern = Pattern::usual(FilesBy::Stock, InputFormat::Csv);
+    let options = SourceOptions { input: InputFormat::Csv, pattern, ..SourceOptions::default() };
+    Build::new(place.source(), place.store()).options(options).memory(memory).workers(2).run()
+}
+
+#[test]
+fn columns_that_are_too_many_are_refused_by_each_command_with_the_memory_that_holds_them() {
+    let place = Place::new();
+    "ab".chars().for_each(|letter| write_csv(&place, letter, 9000));
+    let refused = build_csv(&place, MEMORY).unwrap_err().to_string();
+    let told =
+        "18002 columns take 37 MiB of the memory whatever their rows, more than half of the memory, which is 64 MiB; ";
+    assert!(refused.starts_with(told), "{refused}");
+    let enough = advised(&refused);
+    assert_eq!(build_csv(&place, enough).unwrap().columns, 18_002);
+
+    let store = Store::open(place.store()).unwrap();
+    let transpose = |format: &str, memory| {
+        let shape = Shape { format: format.parse().unwrap(), ..Shape::default() };
+        Transpose::new(&store, place.path(format)).shape(shape).memory(memory).workers(2).run()
+    };
+    let refused = transpose("parquet", MEMORY).unwrap_err().to_string();
+    assert!(refused.starts_with("18002 columns take 106 MiB of the memory"), "{refused}");
+    assert_eq!(transpose("parquet", advised(&refused)).unwrap().rows, 2);
+    assert_eq!(transpose("csv", MEMORY).unwrap().rows, 2);
+    let verify = |memory| verify_source(&store, &place.source(), &workers(2).within(memory), &Silent);
+    let update = |memory| Update::new(place.store()).memory(memory).reread(true).run();
+    assert!(verify(MEMORY).unwrap_err().to_string().starts_with(told));
+    assert!(update(MEMORY).unwrap_err().to_string().starts_with(told));
+    assert_eq!((verify(enough).unwrap().rows, update(enough).unwrap().restated), (2, 0));
+}
+
+#[test]
+fn columns_of_files_of_several_dates_are_refused_with_the_memory_that_holds_their_rows_that_wait() {
+    let place = Place::new();
+    write_csv(&place, 'a', 1500);
+    build_csv(&place, MEMORY).unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let transpose = |by, memory| {
+        let shape = Shape { by, ..Shape::default() };
+        Transpose::new(&store, place.path(&format!("{by:?}"))).shape(shape).memory(memory).workers(1).run()
+    };
+    let refused = transpose(Partition::Month, 16 << 20).unwrap_err().to_string();
+    assert!(refused.starts_with("1502 columns take 24 MiB of the memory"), "{refused}");
+    assert_eq!(transpose(Partition::Month, advised(&refused)).unwrap().rows, 1);
+    assert_eq!(transpose(Partition::Date, 16 << 20).unwrap().rows, 1);
+}
+
+#[test]
+fn row_groups_that_are_too_many_for_the_end_of_a_file_are_refused_with_the_memory_that_holds_it() {
+    let place = Place::new();
+    let rows = 9300;
+    let names: Vec<String> = (0..1050).map(|n| format!("t{n}")).collect();
+    let text: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::from_iter(vec!["text"; rows]));
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
+        ("date", Arc::new(StringArray::from(vec!["20240102"; rows]))),
+        ("k", Arc::new(Int64Array::from_iter_values(0..rows as i64))),
+    ];
+    columns.extend(names.iter().map(|name| (name.as_str(), text.clone())));
+    write_parquet(&place.source().join("A.parquet"), &batch(&columns));
+    let options = SourceOptions { key: vec!["k".to_owned()], ..SourceOptions::default() };
+    Build::new(place.source(), place.store()).options(options).run().unwrap();
+
+    let store = Store::open(place.store()).unwrap();
+    let shape = |by, format: &str| Shape { by, format: format.parse().unwrap(), ..Shape::default() };
+    let transpose = |shape: Shape, memory| {
+        let out = place.path(&format!("{:?} {}", shape.by, shape.format));
+        Transpose::new(&store, out).shape(shape).memory(memory).workers(2).run()
+    };
+    let small = 17 << 20;
+    for by in [Partition::All, Partition::Stock] {
+        let refused = transpose(shape(by, "parquet"), small).unwrap_err().to_string();
+        let told = "a file of 9300 rows and 1053 columns has 10 row groups, which take 11 MiB of the memory until it is \
+                    whole, more than half of it, which is 17 MiB; ";
+        assert!(refused.starts_with(told), "{refused}");
+        assert_eq!(transpose(shape(by, "parquet"), advised(&refused)).unwrap().rows, 9300);
+    }
+    let written = place.path("All parquet");
+    let verify = |memory| transect::verify_output(&store, &written, &workers(1).within(memory), &Silent);
+    assert!(verify(25 << 20).is_ok_and(|report| report.differences.is_empty()));
+    // Of one date, or without an end, there is nothing to hold.
+    assert_eq!(transpose(shape(Partition::Date, "parquet"), small).unwrap().rows, 9300);
+    assert_eq!(transpose(shape(Partition::All, "csv"), small).unwrap().rows, 9300);
+}
+
+#[test]
+fn a_file_of_more_columns_than_a_run_may_have_is_left_out_with_the_memory_that_holds_it() {
+    let place = Place::new();
+    write_csv(&place, 'a', 10);
+    write_csv(&place, 'w', 20_000);
+    let report = build_csv(&place, MEMORY).unwrap();
+    let reason = report.skipped[0].reason.to_string();
+    let told = "has 20001 columns, which take 41 MiB, more than half of the memory, which is 64 MiB; memory of ";
+    assert!(reason.starts_with(told) && report.rows == 1, "{reason}");
+    fs::remove_dir_all(place.store()).unwrap();
+    assert_eq!(build_csv(&place, advised(&reason) + (1 << 20)).unwrap().rows, 2);
+    fs::remove_dir_all(place.store()).unwrap();
+    let pattern = Pattern::usual(FilesBy::Stock, InputFormat::Csv);
+    let columns = Some(vec!["w7".to_owned()]);
+    let some = SourceOptions { input: InputFormat::Csv, pattern, columns, ..SourceOptions::default() };
+    assert_eq!(Build::new(place.source(), place.store()).options(some).memory(MEMORY).run().unwrap().rows, 2);
+
+    let long: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let names: Vec<String> = (0..20_000).map(|n| format!("p{n}")).collect();
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("date", Arc::new(StringArray::from(vec!["20240102"])))];
+    columns.extend(names.iter().map(|name| (name.as_str(), long.clone())));
+    let place = Place::new();
+    write_parquet(&place.source().join("W.parquet"), &batch(&columns));
+    write_parquet(&place.source().join("A.parquet"), &batch(&columns[..2]));
+    let report = Build::new(place.source(), place.store()).memory(MEMORY).run().unwrap();
+    // It is its footer that is too long.
+    let reason = report.skipped[0].reason.to_string();
+    assert!(report.rows == 1 && reason.contains("of the memory, which is 64 MiB; memory of "), "{reason}");
+}
+
+#[test]
+fn files_of_which_each_has_other_columns_are_refused_before_all_are_looked_at() {
+    let place = Place::new();
+    ('a'..='l').for_each(|letter| write_csv(&place, letter, 8000));
+    let refused = build_csv(&place, MEMORY).unwrap_err().to_string();
+    assert!(refused.contains(" of 12 files say of their columns takes "), "{refused}");
+    assert!((64 << 20..128 << 20).contains(&advised(&refused)), "{refused}");
 }
 
 #[test]

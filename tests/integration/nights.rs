@@ -102,6 +102,8 @@ struct Model {
     rows: BTreeMap<(usize, usize), Row>,
     /// The files as they were when a version last remembered them.
     known: BTreeMap<usize, File>,
+    /// Those of them that were not there when an update last published a version.
+    missing: BTreeSet<usize>,
     /// Files that were not so when rows of their stocks were appended, and the first version that saw them.
     seen: BTreeMap<usize, (u64, File)>,
     /// The version that last replaced each date, while it has appended rows.
@@ -155,13 +157,19 @@ impl Model {
             next.known.insert(code, file.clone());
             next.seen.remove(&code);
         }
+        // An empty folder is told once, and so is a file that is there again.
+        let is_emptied = files.is_empty() && gone.iter().any(|code| !self.missing.contains(code));
+        let came_back = self.missing.iter().any(|code| files.contains_key(code));
+        next.missing = gone.into_iter().filter(|code| next.known.contains_key(code)).collect();
         let listed = |model: &Model| -> Vec<(usize, bool)> {
             model.known.iter().map(|(code, file)| (*code, file.rows.is_empty())).collect()
         };
         let publishes = self.values() != next.values()
             || self.marks() != next.marks()
             || next.columns != self.columns
-            || listed(self) != listed(&next);
+            || listed(self) != listed(&next)
+            || is_emptied
+            || came_back;
         if publishes {
             *self = next;
             self.settle();
@@ -370,7 +378,8 @@ fn live(first: BTreeMap<usize, File>, steps: Vec<Step>, workers: usize, faults: 
                     update.workers(workers).disk(disk).run()
                 };
                 let result = persist(&place, &before, faults, update);
-                if files.is_empty() || (next.rows.is_empty() && !stops) {
+                let is_left = !(files.is_empty() && model.known.is_empty());
+                if !is_left || (next.rows.is_empty() && !stops) {
                     assert!(result.is_err(), "nothing would be left");
                     return;
                 }
@@ -419,4 +428,24 @@ proptest! {
     ) {
         live(first, steps, 1, &faults);
     }
+}
+
+#[test]
+fn guards_that_are_nearly_met_are_told_where_a_few_are_none() {
+    let place = Place::new();
+    let write = |stock: usize, nulls: usize| {
+        let dates = DATES.map(|date| date.to_string());
+        let close = (0..DATES.len()).map(|row| (row >= nulls).then_some(row as f64)).collect::<Float64Array>();
+        let columns: [(&str, ArrayRef); 2] =
+            [("date", Arc::new(StringArray::from_iter_values(dates))), ("close", Arc::new(close))];
+        place.add(&format!("S{stock:02}"), &batch(&columns));
+    };
+    (0..20).for_each(|stock| write(stock, 0));
+    place.build();
+    // Eleven of either would stop the night.
+    (0..2).for_each(|stock| write(stock, 4));
+    (10..18).for_each(|stock| fs::remove_file(place.source().join(format!("S{stock}.parquet"))).unwrap());
+    let report = Update::new(place.store()).workers(1).run().unwrap();
+    let near: Vec<_> = report.near.iter().map(|near| (near.guard, near.count, near.of)).collect();
+    assert_eq!((report.published, near), (true, vec![("missing-files", 8, 20), ("turned-null", 8, 100)]));
 }

@@ -15,7 +15,7 @@ use transect::{
 use super::model::{Files, files};
 use super::panels::{Place, assert_clean, cases, counts, date, entries, small_panel};
 use super::scene::Random;
-use super::tasks::{coming_back, dying};
+use super::tasks::{coming_back, die_everywhere};
 
 /// The store of a small panel.
 fn built() -> Place {
@@ -66,7 +66,7 @@ fn assert_same(place: &Place, out: &str, shape: &Shape, what: &str) {
     assert!(bytes(place, "local") == bytes(place, out), "{what}");
     assert_clean(&Store::open(place.store()).unwrap(), &place.path(out));
     let again = local(place, out, shape);
-    assert_eq!((again.written, again.removed, again.left), (0, 0, 0), "{what}");
+    assert_eq!((again.written, again.removed_files, again.left), (0, 0, 0), "{what}");
 }
 
 fn said(report: &TransposeReport) -> String {
@@ -168,16 +168,22 @@ fn tasks_may_be_run_in_any_order_twice_at_once_and_after_the_commit() {
     assert_same(&place, "own", &Shape::default(), "at once");
 }
 
-/// Runs a task with a death before each of its operations, and then to its end.
-fn die_everywhere(path: &Path, run: impl Fn(&OutputTasks) -> Result<(), Error>) {
-    for at in 0.. {
-        let (disk, done) = dying(at);
-        let result = OutputTasks::open_on(path, disk).and_then(|tasks| run(&tasks));
-        if done.load(Ordering::SeqCst) <= at {
-            return result.unwrap();
-        }
-        assert!(at < 400, "a task does not end");
-    }
+#[test]
+fn a_file_of_the_length_of_one_that_is_gone_does_not_stand_for_it() {
+    let place = built();
+    let right = local(&place, "right", &Shape::default());
+    assert_eq!(right.written, 3);
+    let first = bytes(&place, "right").into_iter().next().unwrap();
+    let (path, _) = plan(&place, "own", &Shape::default(), 1);
+    write_all(&tasks(&path));
+    let other: Vec<u8> = first.1.iter().map(|byte| !byte).collect();
+    fs::write(place.path("own").join(&first.0), other).unwrap();
+    let staged = place.path("own.staging-1/file-000000");
+    assert_eq!(fs::read(&staged).unwrap(), first.1);
+    fs::remove_file(&staged).unwrap();
+    assert!(!tasks(&path).write(0).unwrap().was_done);
+    assert_eq!(fs::read(&staged).unwrap(), first.1);
+    assert!(tasks(&path).write(0).unwrap().was_done);
 }
 
 #[test]
@@ -187,8 +193,8 @@ fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
         for night in 0..2 {
             live_through(&place, night);
             let (path, _) = plan(&place, "own", &shape, 2);
-            (0..2).for_each(|part| die_everywhere(&path, |tasks| tasks.write(part).map(drop)));
-            die_everywhere(&path, |tasks| tasks.commit().map(drop));
+            (0..2).for_each(|part| die_everywhere(|disk| OutputTasks::open_on(&path, disk)?.write(part).map(drop)));
+            die_everywhere(|disk| OutputTasks::open_on(&path, disk)?.commit().map(drop));
             local(&place, "local", &shape);
             assert_same(&place, "own", &shape, "after many deaths");
         }

@@ -40,7 +40,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 }
 
 fn counts(report: &TransposeReport) -> (u64, u64, u64, u64) {
-    (report.written, report.unchanged, report.removed, report.taken_over)
+    (report.written, report.unchanged_files, report.removed_files, report.taken_over)
 }
 
 fn columns(batch: &RecordBatch) -> Vec<String> {
@@ -53,7 +53,7 @@ fn a_path_that_carries_the_date_replaces_its_column() {
     let all = Transpose::new(&store, place.path("flat")).run().unwrap().columns;
     for (pattern, date, has_date) in [
         ("trade_date={date}/data.parquet", None, false),
-        ("Trade_Date={date}/data.parquet", None, false),
+        ("Trade_Date={date}/data.parquet", Some(false), false),
         ("market=cn/trade_date={date}/x/data.parquet", None, false),
         ("trade_date={date}/data.parquet", Some(true), true),
         ("date={date}/data.parquet", None, true),
@@ -81,6 +81,7 @@ fn a_path_that_would_hide_a_column_is_refused() {
         ("size={date}/x.parquet", "size", "exclude size leaves it out"),
         ("SIZE=1/{date}.parquet", "size", "exclude size leaves it out"),
         ("ts_code={date}/x.parquet", "ts_code", "give the directory another name"),
+        ("Trade_Date={date}/x.parquet", "trade_date", "no date leaves the date column out"),
         ("trade_date=d{date}/x.parquet", "trade_date", "no date leaves the date column out"),
         ("trade_date=all/{date}.parquet", "trade_date", "no date leaves the date column out"),
     ] {
@@ -288,7 +289,9 @@ fn an_output_among_the_input_is_refused_whatever_is_forced() {
         (place.path(""), "panel.store/{date}.parquet", "lies in the store"),
         (place.path(""), "panel.store/segment/{date}.arrow", "lies in the store"),
     ] {
-        let result = Transpose::new(&store, &out).shape(named(pattern)).force(true).workers(1).run();
+        let format = if pattern.ends_with(".arrow") { Format::Arrow } else { Format::Parquet };
+        let shape = Shape { format, ..named(pattern) };
+        let result = Transpose::new(&store, &out).shape(shape).force(true).workers(1).run();
         let text = refused(result);
         assert!(text.contains(why) && text.contains("name a directory elsewhere"), "{text}");
     }
@@ -348,7 +351,7 @@ fn a_file_or_a_ledger_of_a_terabyte_is_told_without_being_read() {
         let out = place.path(&format.to_string());
         let run = || Transpose::new(&store, &out).shape(Shape { format, ..Shape::default() }).workers(1).run();
         run().unwrap();
-        assert_eq!(run().unwrap().unchanged, 3);
+        assert_eq!(run().unwrap().unchanged_files, 3);
         let lengthen = |name: &str| fs::OpenOptions::new().write(true).open(out.join(name)).unwrap().set_len(1 << 40);
         lengthen(&format!("20231229.{format}")).unwrap();
         let found = verify_output(&store, &out, &workers(1), &Silent).unwrap();

@@ -333,7 +333,7 @@ pub fn assert_clean(store: &Store, out: &Path) {
 
 /// How many files a run wrote, left and removed.
 pub fn counts(report: &TransposeReport) -> (u64, u64, u64) {
-    (report.written, report.unchanged, report.removed)
+    (report.written, report.unchanged_files, report.removed_files)
 }
 
 /// Asserts that nothing temporary is left below `root`.

@@ -23,8 +23,8 @@ use transect::{
 };
 
 use super::panels::{
-    Cell, Place, SMALL_DATES, assert_clean, batch, cell, contents, counts, date, entries, paths_in, read_parquet,
-    sections, small_panel, small_store, workers, write_parquet,
+    Cell, Place, SMALL_DATES, assert_clean, assert_no_leftovers, batch, cell, contents, counts, date, entries,
+    paths_in, read_parquet, sections, small_panel, small_store, workers, write_parquet,
 };
 
 fn by(by: Partition) -> Shape {
@@ -320,8 +320,9 @@ fn a_changed_file_is_found_whatever_it_is_of() {
         let whole = read_parquet(&out.join(&name));
         write_parquet(&out.join(&name), &whole.slice(0, whole.num_rows() - 1));
         let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
-        let why = "it is not the file that was written; transpose again, comparing contents";
+        let why = "it is not the file that was written";
         assert_eq!(report.differences, [format!("{}: {why}", out.join(&name).display())]);
+        assert_eq!(report.not_as_written, 1);
         assert_eq!(counts(&run(&store, &out, by(partition))).0, 1);
         assert_clean(&store, &out);
     }
@@ -447,6 +448,53 @@ fn a_matrix_has_a_row_a_date_and_a_column_a_stock() {
 }
 
 #[test]
+fn a_code_as_long_as_a_name_may_be_has_a_file_whatever_name_it_is_written_under() {
+    let place = Place::new();
+    let codes = [233, 234, 247].map(|len| "x".repeat(len));
+    for code in &codes {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+        place.add(code, &batch(&[("date", dates), ("close", Arc::new(Float64Array::from(vec![1.0])))]));
+    }
+    place.build();
+    let (store, out) = (Store::open(place.store()).unwrap(), place.path("out"));
+    assert_eq!(counts(&run(&store, &out, by(Partition::Stock))), (3, 0, 0));
+    assert!(codes.iter().all(|code| out.join(format!("{code}.parquet")).exists()));
+    assert_no_leftovers(&out);
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn a_name_that_ends_as_files_of_another_format_do_is_refused() {
+    let (place, store) = small_store();
+    let shape = |name: &str, format| Shape { name: Some(name.parse().unwrap()), format, ..Shape::default() };
+    for (name, format, told) in [
+        (
+            "{date}.parquet",
+            Format::Csv,
+            "of parquet do, and these are of csv; end it in .csv, or choose the format parquet",
+        ),
+        (
+            "{date}.csv",
+            Format::Parquet,
+            "of csv do, and these are of parquet; end it in .parquet, or choose the format csv",
+        ),
+        (
+            "d={date}/x.Feather",
+            Format::Csv,
+            "of arrow do, and these are of csv; end it in .csv, or choose the format arrow",
+        ),
+    ] {
+        let why = refusal(Transpose::new(&store, place.path("out")).shape(shape(name, format)).run());
+        assert_eq!(why, format!("name {name} ends as files {told}"));
+    }
+    for (name, format) in [("{date}.feather", Format::Arrow), ("{date}", Format::Csv), ("csv.{date}", Format::Parquet)]
+    {
+        let report = Transpose::new(&store, place.path(name)).shape(shape(name, format)).run().unwrap();
+        assert_eq!(report.written, 3, "{name}");
+    }
+}
+
+#[test]
 fn unknown_names_are_all_told_or_passed_over() {
     let (place, store) = small_store();
     let out = place.path("out");
@@ -455,6 +503,10 @@ fn unknown_names_are_all_told_or_passed_over() {
         ignore_unknown,
         ..by(Partition::Stock)
     };
+    let one = Shape { stocks: Some(["brk.b", "BRK.B"].map(str::to_owned).to_vec()), ..by(Partition::Stock) };
+    let why = refusal(Transpose::new(&store, &out).shape(one).run());
+    assert!(why.starts_with("stock \"brk.b\" (BRK.B?) in "), "{why}");
+    assert!(why.ends_with("not found; ignore unknown passes over it"), "{why}");
     let why = refusal(Transpose::new(&store, &out).shape(some(false)).run());
     assert!(why.starts_with("stocks \"A\", \"B\" in "), "{why}");
     let stocks = ["brk.b", "A", "BRK"].map(str::to_owned).to_vec();
@@ -471,6 +523,9 @@ fn unknown_names_are_all_told_or_passed_over() {
     };
     let go = |selection| Transpose::new(&store, place.path("days")).selection(selection).run();
     let why = refusal(go(dates(false)));
-    assert!(why.starts_with("dates 20240104, 20240105 in "), "{why}");
+    assert!(why.starts_with("dates 20240104 (20240103?), 20240105 (20240103?) in "), "{why}");
+    let columns = Some(["siez", "volume", "nothing", "prce"].map(str::to_owned).to_vec());
+    let why = refusal(Transpose::new(&store, &out).shape(Shape { columns, ..by(Partition::Stock) }).run());
+    assert!(why.starts_with("columns \"nothing\", \"prce\" (price?), \"siez\" (size?) not found; "), "{why}");
     assert_eq!(counts(&go(dates(true)).unwrap()), (1, 0, 0));
 }

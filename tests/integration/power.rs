@@ -11,12 +11,13 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rustix::io::Errno;
+use transect::sink::Partition;
 use transect::storage::Disk;
-use transect::{Build, Shape, Store, Transpose};
+use transect::{Build, Error, OutputSplit, OutputTasks, Shape, Store, Transpose};
 
 use super::machine::{Loss, Machine, Recorder, Step, Tree};
 use super::panels::{Place, assert_no_leftovers, entries, sections, small_panel};
-use super::scene::{Command, Panel, Scene, build, collect, rounds, seed, store_in, update};
+use super::scene::{Command, Panel, Scene, build, by_tasks, collect, rounds, seed, store_in, update};
 
 /// What happened to a run before the one that is cut off.
 #[derive(Debug, Clone, Copy)]
@@ -103,17 +104,35 @@ impl Scene {
     }
 }
 
+/// Brings an output to what a store holds.
+type Writer = fn(&Store, &Path, &Shape, Disk) -> Result<(), Error>;
+
+fn transpose(store: &Store, out: &Path, shape: &Shape, disk: Disk) -> Result<(), Error> {
+    Transpose::new(store, out).shape(shape.clone()).check_content(true).workers(1).disk(disk).run().map(drop)
+}
+
+/// The same by tasks that are all run here, with what an earlier run left.
+fn transpose_by_tasks(store: &Store, out: &Path, shape: &Shape, disk: Disk) -> Result<(), Error> {
+    let staging = out.with_file_name(format!("staging-{}", store.version()));
+    by_tasks(
+        &staging,
+        || {
+            let split = OutputSplit { staging: staging.clone(), parts: 2 };
+            let plan = Transpose::new(store, out).shape(shape.clone()).check_content(true).disk(disk.clone());
+            plan.plan_tasks(&split).map(|report| Some(report.plan))
+        },
+        |plan| OutputTasks::open_on(plan, disk.clone())?.run(1).map(drop),
+    )
+}
+
 /// Its files are not synced one by one, and many may be lost or empty. What must hold is that the next run sees that,
 /// and that neither it nor its user has to clear anything away.
-fn is_whole_after_a_power_failure(shape: &Shape) {
+fn is_whole_after_a_power_failure(write: Writer, shape: &Shape) {
     let place = Place::in_memory();
     let store = |salt| {
         small_panel(&place, salt);
         Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
         Store::open(place.store()).unwrap()
-    };
-    let transpose = |store: &Store, out: &Path, disk| {
-        Transpose::new(store, out).shape(shape.clone()).check_content(true).workers(1).disk(disk).run().unwrap();
     };
     let fresh = |path: &str| {
         let path = place.path(path);
@@ -130,10 +149,10 @@ fn is_whole_after_a_power_failure(shape: &Shape) {
         fs::create_dir(&world).unwrap();
         let out = world.join("out");
         if !is_first {
-            transpose(&before, &out, Disk::default());
+            write(&before, &out, shape, Disk::default()).unwrap();
         }
         let (recorder, mut machine) = (Recorder::new(&place.store()), Machine::of(&world));
-        transpose(&after, &out, recorder.disk());
+        write(&after, &out, shape, recorder.disk()).unwrap();
         let right = contents(&out);
         let steps = recorder.take();
         for done in 0..=steps.len() {
@@ -141,10 +160,11 @@ fn is_whole_after_a_power_failure(shape: &Shape) {
                 machine.apply(&steps[done - 1]);
             }
             for loss in Loss::all(seed() ^ done as u64, rounds()) {
-                let (tree, world) = (machine.crash(loss), fresh("after"));
+                // In the same place: a plan of tasks names the output.
+                let (tree, world) = (machine.crash(loss), fresh("world"));
                 tree.write(&world);
                 let out = world.join("out");
-                transpose(&after, &out, Disk::default());
+                write(&after, &out, shape, Disk::default()).unwrap();
                 assert!(
                     contents(&out) == right,
                     "after {done} of {} operations, where the disk holds\n{tree}",
@@ -158,14 +178,24 @@ fn is_whole_after_a_power_failure(shape: &Shape) {
 
 #[test]
 fn a_transpose_after_a_power_failure_makes_the_output_whole() {
-    is_whole_after_a_power_failure(&Shape::default());
+    is_whole_after_a_power_failure(transpose, &Shape::default());
+}
+
+#[test]
+fn a_transpose_by_tasks_after_a_power_failure_makes_the_output_whole() {
+    is_whole_after_a_power_failure(transpose_by_tasks, &Shape::default());
+}
+
+#[test]
+fn a_transpose_by_stock_after_a_power_failure_makes_the_output_whole() {
+    is_whole_after_a_power_failure(transpose, &Shape { by: Partition::Stock, ..Shape::default() });
 }
 
 /// The ledger lies in a directory of its own there, whose names must be safe, too.
 #[test]
 fn a_transpose_into_directories_after_a_power_failure_makes_the_output_whole() {
     let name = Some("trade_date={date}/data.parquet".parse().unwrap());
-    is_whole_after_a_power_failure(&Shape { name, ..Shape::default() });
+    is_whole_after_a_power_failure(transpose, &Shape { name, ..Shape::default() });
 }
 
 #[test]
@@ -181,6 +211,11 @@ fn a_build_by_tasks_is_never_half() {
 #[test]
 fn an_update_by_tasks_is_never_half() {
     Scene::update_by_tasks().is_never_half();
+}
+
+#[test]
+fn a_source_that_is_added_by_tasks_is_never_half() {
+    Scene::add_by_tasks().is_never_half();
 }
 
 #[test]

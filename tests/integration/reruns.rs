@@ -155,7 +155,7 @@ fn files_of_dates_that_the_store_no_longer_has_are_removed() {
     Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
     let store = Store::open(place.store()).unwrap();
     let report = run(&store, &out, Selection::default());
-    assert_eq!((report.written, report.removed), (1, 2));
+    assert_eq!((report.written, report.removed_files), (1, 2));
     assert_eq!(entries(&out), [".transect.parquet", "20240102.parquet"]);
     assert_clean(&store, &out);
 }
@@ -381,7 +381,7 @@ fn files_of_another_store_are_refused_and_replaced_under_force() {
     assert!(message(Transpose::new(&other, &out).workers(1).run()).contains("another store"));
     assert_eq!(entries(&out), before, "a refused run changed something");
     let some = Transpose::new(&other, &out).selection(only(&SMALL_DATES[..1])).force(true).workers(1).run().unwrap();
-    assert_eq!((some.written, some.removed), (1, 2));
+    assert_eq!((some.written, some.removed_files), (1, 2));
     assert_clean(&other, &out);
 }
 
@@ -418,7 +418,7 @@ fn over_current_files_nothing_at_all_is_written() {
         let out = place.path(&format!("out-{at}"));
         let transpose = || Transpose::new(&store, &out).shape(shape.clone()).workers(2);
         let first = transpose().run().unwrap();
-        assert_eq!((first.written + first.without_rows, first.unchanged), (3, 0));
+        assert_eq!((first.written + first.without_rows, first.unchanged_files), (3, 0));
         let before = contents(&out);
         for check_content in [false, true] {
             let again = transpose().check_content(check_content).disk(read_only()).run().unwrap();
@@ -638,7 +638,7 @@ fn a_foreign_file_of_a_date_that_needs_none_is_not_taken_for_ours() {
     assert!(message(all).contains("20231229.parquet was not written by transect"));
     let arrow = Shape { format: Format::Arrow, ..shape.clone() };
     let report = Transpose::new(&store, &out).shape(arrow).force(true).run().unwrap();
-    assert_eq!((report.written, report.removed, report.left), (1, 1, 0));
+    assert_eq!((report.written, report.removed_files, report.left), (1, 1, 0));
     assert_eq!(entries(&out), [".transect.arrow", "20231229.parquet", "20240102.arrow"]);
     assert_eq!(fs::read_to_string(foreign).unwrap(), "mine");
 }

@@ -307,3 +307,57 @@ fn what_was_restored_stands_although_the_version_is_gone_beside_which_it_was_lai
     world.models = vec![rows(&[(0, 1), (1, 3), (2, 4), (3, 5)]), rows(&[(0, 1), (1, 2)])];
     world.assert_holds(&world.live(), "laid late");
 }
+
+/// An older one that is kept knows less: what came since would come once more.
+#[test]
+fn what_was_restored_is_laid_beside_the_version_that_restored_it_and_no_older_one() {
+    let mut world = World::new(false);
+    let update = |world: &World| Update::new(world.place.store()).allow(ALL).workers(1).run().unwrap();
+    world.put(0, rows(&[(0, 1)]));
+    world.put(1, rows(&[(0, 1), (2, 3)]));
+    world.build();
+    world.add(1..2, Join::Left);
+    world.put(0, rows(&[(0, 1), (1, 1)]));
+    update(&world);
+    let version = world.live().version();
+    // Its row of day 1 comes, and goes with the version that is restored; that of day 2 waits for a key.
+    world.put(1, rows(&[(0, 1), (1, 2), (2, 3)]));
+    assert_eq!(update(&world).filled, 1);
+    Restore::new(world.place.store(), version).allow(ALL).workers(1).run().unwrap();
+    world.put(0, rows(&[(0, 1), (1, 1), (2, 1)]));
+    let came = update(&world);
+    assert_eq!((came.added, came.filled), (1, 0), "{came:?}");
+    assert_eq!(world.live().kept_versions().unwrap()[0], 1);
+    world.models[1] = rows(&[(0, 1), (2, 3)]);
+    world.assert_holds(&world.live(), "a key came");
+}
+
+#[test]
+fn a_file_that_is_pruned_takes_its_rows_from_beside_those_that_were_restored() {
+    let mut world = World::new(false);
+    world.by_date[0] = true;
+    // Stocks A and B have files of their own on day 0.
+    world.put(0, [((0, 0, 0), Some(1)), ((0, 1, 0), Some(5))].into());
+    world.build();
+    world.put(0, [((0, 0, 0), Some(2)), ((0, 1, 0), Some(5))].into());
+    Update::new(world.place.store()).workers(1).run().unwrap();
+    Restore::new(world.place.store(), 1).workers(1).run().unwrap();
+    world.put(0, [((0, 0, 0), Some(2))].into());
+    let pruned = Update::new(world.place.store()).allow(ALL).prune(true).workers(1).run().unwrap();
+    assert_eq!((pruned.removed, pruned.restated), (1, 1), "{pruned:?}");
+    world.assert_holds(&world.live(), "pruned");
+}
+
+#[test]
+fn what_was_restored_stands_where_the_version_that_has_it_is_restored_in_its_turn() {
+    let mut world = restored();
+    let version = world.live().version();
+    let reread = Update::new(world.place.store()).reread(true).allow(ALL).workers(1).run().unwrap();
+    assert_eq!((reread.restated, reread.published), (1, true));
+    Restore::new(world.place.store(), version).allow(ALL).workers(1).run().unwrap();
+    world.put(0, rows(&[(0, 1), (1, 9)]));
+    let update = Update::new(world.place.store()).workers(1).run().unwrap();
+    assert_eq!((update.added, update.restated), (1, 0), "{update:?}");
+    world.models[1] = rows(&[(0, 1), (1, 2)]);
+    world.assert_holds(&world.live(), "a key came");
+}

@@ -300,3 +300,31 @@ fn a_file_that_is_read_again_for_rows_that_waited_leaves_restored_ones_as_they_a
         .collect();
     assert_eq!(of_a, [1, 2]);
 }
+
+#[test]
+fn a_date_of_which_there_are_small_hours_alone_is_noted_once() {
+    let place = Place::new();
+    let add = |code: &str, rows: &[(i32, &str)]| {
+        let text = |texts: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(texts)) };
+        let days = text(rows.iter().map(|(day, _)| date(*day).to_string()).collect());
+        let times = text(rows.iter().map(|(_, time)| (*time).to_owned()).collect());
+        place.add(code, &batch(&[("date", days), ("time", times)]));
+    };
+    // The night from day 0 to day 2 goes on past midnight; A has no other row on day 2, and B has.
+    add("A", &[(0, "09:00"), (0, "21:00"), (1, "05:59"), (2, "01:00")]);
+    add("B", &[(2, "00:30"), (2, "15:00")]);
+    let built = Build::new(place.source(), place.store()).options(options(None)).run().unwrap();
+    let told = format!(
+        "only rows before 06:00 make {} trading dates; a calendar says whose they are where a night goes on past midnight",
+        date(1)
+    );
+    assert_eq!(built.notes, [told.as_str()]);
+    // What is known needs no note, nor do dates of their own in the panel beside those that files spell as text.
+    add("A", &[(0, "09:00"), (0, "21:00"), (1, "05:59"), (2, "01:00"), (3, "10:00")]);
+    let updated = Update::new(place.store()).run().unwrap();
+    assert_eq!((updated.added, updated.notes), (1, Vec::<String>::new()));
+    assert_eq!(Update::new(place.store()).reread(true).run().unwrap().notes, [told.as_str()]);
+    let calendar = write_calendar(&place, &[0, 2, 3].into_iter().collect());
+    let kept = Update::new(place.store()).set("source", format!("calendar={calendar}").parse().unwrap());
+    assert_eq!(kept.allow(Guard::ALL).run().unwrap().notes, Vec::<String>::new());
+}

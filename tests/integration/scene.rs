@@ -68,38 +68,57 @@ pub fn update(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
 
 /// A build by tasks that are all run here, with what an earlier run left.
 fn build_by_tasks(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    let split = split(store);
     by_tasks(
-        store,
-        |split| Build::new(place.source(), store).disk(disk.clone()).plan_tasks(&split).map(|report| Some(report.plan)),
+        &split.staging,
+        || Build::new(place.source(), store).disk(disk.clone()).plan_tasks(&split).map(|report| Some(report.plan)),
         |plan| Tasks::open_on(plan, disk.clone())?.run(1).map(drop),
     )
 }
 
 /// Likewise an update.
 fn update_by_tasks(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    let split = split(store);
     by_tasks(
-        store,
-        |split| Update::new(store).disk(disk.clone()).plan_tasks(&split).map(|report| report.plan),
+        &split.staging,
+        || Update::new(store).disk(disk.clone()).plan_tasks(&split).map(|report| report.plan),
         |plan| UpdateTasks::open_on(plan, disk.clone())?.run(1).map(drop),
     )
 }
 
-fn by_tasks(
-    store: &Path,
-    plan: impl Fn(TaskSplit) -> Result<Option<String>, Error>,
+/// Likewise the addition of a source.
+fn add_by_tasks(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    if Store::open(store)?.source_names()?.len() > 1 {
+        return Ok(());
+    }
+    let split = split(store);
+    let add = || AddSource::new(store, [place.path("more")]).prefix("m_").allow(Guard::ALL).disk(disk.clone());
+    by_tasks(
+        &split.staging,
+        || add().plan_tasks(&split).map(|report| report.plan),
+        |plan| UpdateTasks::open_on(plan, disk.clone())?.run(1).map(drop),
+    )
+}
+
+fn split(store: &Path) -> TaskSplit {
+    TaskSplit { staging: store.with_file_name("staging"), parts: 2, bands: 2 }
+}
+
+/// Plans and runs tasks, or those whose plan is in `staging`.
+pub fn by_tasks(
+    staging: &Path,
+    plan: impl Fn() -> Result<Option<String>, Error>,
     run: impl Fn(&Path) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let staging = store.with_file_name("staging");
     let path = staging.join("plan.json");
-    let begin = || plan(TaskSplit { staging: staging.clone(), parts: 2, bands: 2 });
-    if !path.exists() && begin()?.is_none() {
+    if !path.exists() && plan()?.is_none() {
         return Ok(());
     }
     match run(&path) {
         // The power failed meanwhile: rows were lost, which are not synced.
         Err(Error::Corrupt { .. }) => {
-            fs::remove_dir_all(&staging).unwrap();
-            begin()?.map_or(Ok(()), |plan| run(Path::new(&plan)))
+            fs::remove_dir_all(staging).unwrap();
+            plan()?.map_or(Ok(()), |plan| run(Path::new(&plan)))
         }
         done => done,
     }
@@ -208,6 +227,11 @@ impl Scene {
     /// The same by tasks.
     pub fn update_by_tasks() -> Scene {
         Scene::new("update by tasks", one_changed_date, update_by_tasks)
+    }
+
+    /// A second source, by tasks.
+    pub fn add_by_tasks() -> Scene {
+        Scene::new("add by tasks", one_source, add_by_tasks)
     }
 
     /// A new date and one in place of another.
@@ -331,6 +355,12 @@ fn one_changed_date(place: &Place, store: &Path) {
 
 /// Two sources, of which each has rows that the other lacks.
 fn two_sources(place: &Place, store: &Path) {
+    one_source(place, store);
+    AddSource::new(store, [place.path("more")]).prefix("m_").allow(Guard::ALL).workers(1).run().unwrap();
+}
+
+/// The first of them, and the files of the second.
+fn one_source(place: &Place, store: &Path) {
     small_panel(place, 0);
     Build::new(place.source(), store).keep(2).workers(1).run().unwrap();
     let more = place.path("more");
@@ -340,7 +370,6 @@ fn two_sources(place: &Place, store: &Path) {
         fs::rename(place.source().join(format!("{code}.parquet")), more.join(format!("{code}.parquet"))).unwrap();
     }
     small_panel(place, 0);
-    AddSource::new(store, [more]).prefix("m_").allow(Guard::ALL).workers(1).run().unwrap();
 }
 
 /// The files of [`append`].

@@ -387,7 +387,7 @@ fn what_is_told_of_files_names_their_source_where_several_have_files_of_one_name
     let [skipped] = &report.skipped[..] else { panic!("{:?}", report.skipped) };
     assert_eq!((skipped.source.as_ref(), &skipped.path), (Some(&names[1]), &format!("{}.parquet", STOCKS[0])));
     assert_eq!(report.missing_files, [format!("{}: {}.parquet", names[1], STOCKS[1])]);
-    let near: Vec<_> = report.near.iter().map(|near| (near.word, near.source.as_ref())).collect();
+    let near: Vec<_> = report.near.iter().map(|near| (near.guard, near.source.as_ref())).collect();
     assert_eq!(near, [("max-skipped", Some(&names[1]))]);
     // So is what the store remembers of them.
     let known = world.live().sources().unwrap();
@@ -563,7 +563,11 @@ fn a_source_is_verified_by_its_name_and_by_its_directory() {
     }
     assert_eq!(verified(world.folders[1].to_str().unwrap()).unwrap().difference_count, 0);
     let error = verified("nix").unwrap_err().to_string();
-    assert_eq!(error, "nix is neither name nor directory of the sources prices and v.x; give one of those names");
+    assert_eq!(error, "source or directory \"nix\" not found; the sources are prices and v.x");
+    let store = world.place.store();
+    let error = verified(store.to_str().unwrap()).unwrap_err().to_string();
+    let why = "is neither name nor directory of the sources prices and v.x; give one of those names";
+    assert_eq!(error, format!("{} {why}", store.display()));
     // Of two that share a directory each has its name.
     let options = SourceOptions { prefix: "w_".to_owned(), ..SourceOptions::default() };
     let folder = &world.folders[1];

@@ -560,7 +560,7 @@ fn a_column_that_the_store_has_is_refused_with_other_names() {
     assert_eq!(
         message,
         "p and pt of the source \"again\" are columns of the store already; prefix {source}_ gives all columns of the \
-         source other names, or rename p=again_p gives one another name, or exclude p, pt leaves them out"
+         source other names, or rename p=again_p gives one another name"
     );
     // Ways out call columns as files do, and a prefix, which leaves alone what is renamed, is none.
     let renamed =
@@ -569,7 +569,7 @@ fn a_column_that_the_store_has_is_refused_with_other_names() {
     assert_eq!(
         again.run().unwrap_err().to_string(),
         "p of the source \"again\" is a column of the store already; rename pt=again_p gives one another name, or \
-         exclude pt leaves them out"
+         exclude pt leaves it out"
     );
     let report = AddSource::new(world.place.store(), [world.directory(0)])
         .source_name("again")

@@ -7,123 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatchIterator};
 use proptest::prelude::*;
 use transect::source::{OptionChanges, SourceOptions};
-use transect::storage::Disk;
+use transect::storage::{Disk, Operation};
+use transect::store::Collect;
 use transect::{
-    AddSource, Append, Build, Error, Guard, Join, Limit, PlanOf, Restore, Store, TaskSplit, Tasks, Update,
-    UpdateReport, UpdateTasks,
+    AddSource, Append, Build, Error, Guard, Limit, PlanOf, Restore, Store, TaskSplit, Tasks, Update, UpdateReport,
+    UpdateTasks,
 };
 
+use super::alike::{SPLITS, World, copy, plan_of, said, update};
 use super::model::{Files, files};
-use super::panels::{Place, assert_whole, batch, cases, entries, small_panel, write_parquet};
-use super::tasks::{bars, coming_back, days, dying, spoil, texts, texts_panel, timeless};
+use super::panels::{Place, assert_whole, batch, cases, copy_dir, entries, small_panel, write_parquet};
+use super::tasks::{bars, coming_back, days, die_everywhere, dying, spoil, texts, texts_panel};
 
-const SPLITS: [(usize, usize); 4] = [(1, 1), (7, 3), (64, 64), (3, 8)];
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for name in entries(from).into_iter().filter(|name| from.join(name).is_file()) {
-        let to = to.join(&name);
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(from.join(name), to).unwrap();
-    }
-}
-
-/// A disk whose numbers no night before has drawn. `store` is one that nothing is done to.
-fn disk(store: &Path, night: usize) -> Disk {
-    let disk = Disk::default().counting();
-    // Each draws one.
-    (0..4 * night).for_each(|_| drop(Update::new(store).dry_run(true).disk(disk.clone()).run().unwrap()));
-    disk
-}
-
-fn update<'a>(store: &Path) -> Update<'a> {
-    Update::new(store).memory(64 << 20).allow(Guard::ALL)
-}
-
-fn plan_of(update: Update, staging: PathBuf, (parts, bands): (usize, usize)) -> Option<PathBuf> {
-    let split = TaskSplit { staging, parts, bands };
-    update.plan_tasks(&split).unwrap().plan.map(PathBuf::from)
-}
-
-/// Asserts that two stores have the same bytes.
-fn assert_same(local: &Path, own: &Path, what: &str) {
-    assert_eq!(entries(local), entries(own), "{what}");
-    for name in entries(local).iter().filter(|name| name.contains('/')) {
-        assert!(timeless(local, name) == timeless(own, name), "{what}: {name} differs");
-    }
-}
-
-/// What two updates say alike.
-fn said(report: &UpdateReport) -> String {
-    let mut said = report.clone();
-    said.seconds = 0.0;
-    format!("{said:?}")
-}
-
-/// A store, and how it is brought up to date.
-struct World {
-    place: Place,
-    night: usize,
-    configure: fn(Update<'static>) -> Update<'static>,
-}
-
-impl World {
-    /// The store of the files that there are.
-    fn new(place: Place, options: &SourceOptions) -> World {
-        let build = Build::new(place.source(), place.path("local.store")).options(options.clone()).memory(64 << 20);
-        build.allow(Guard::ALL).run().unwrap();
-        let (drawn, path) = (place.path("drawn"), place.path("drawn.store"));
-        fs::create_dir(&drawn).unwrap();
-        write_parquet(&drawn.join("A.parquet"), &batch(&[("date", texts(days(0..1)))]));
-        Build::new(drawn, path).run().unwrap();
-        World { place, night: 0, configure: |update| update }
-    }
-
-    fn local(&self) -> PathBuf {
-        self.place.path("local.store")
-    }
-
-    /// Brings the store up to date here, and copies of it by tasks.
-    fn night(&mut self, splits: &[(usize, usize)]) -> UpdateReport {
-        self.night += 1;
-        let copies: Vec<PathBuf> = (0..splits.len()).map(|n| self.place.path(&format!("{n}.store"))).collect();
-        for own in &copies {
-            let _ = fs::remove_dir_all(own);
-            copy(&self.local(), own);
-        }
-        let disk = || disk(&self.place.path("drawn.store"), self.night);
-        let local = (self.configure)(update(&self.local()).workers(2).disk(disk())).run();
-        for (own, &split) in copies.iter().zip(splits) {
-            let staging = self.place.path("own.staging");
-            let _ = fs::remove_dir_all(&staging);
-            let split = TaskSplit { staging, parts: split.0, bands: split.1 };
-            let planned = (self.configure)(update(own).disk(disk())).plan_tasks(&split);
-            let done = planned.and_then(|report| match report.plan {
-                Some(plan) => UpdateTasks::open(plan)?.run(2).map(Some),
-                None => Ok(None),
-            });
-            let what = format!("night {} {split:?}", self.night);
-            match (&local, done) {
-                (Ok(local), Ok(Some(done))) => assert_eq!(said(local), said(&done), "{what}"),
-                (Ok(local), Ok(None)) => assert!(!local.published, "{what}"),
-                (Err(local), Err(done)) => assert_eq!(local.to_string(), done.to_string(), "{what}"),
-                (local, done) => panic!("{what}: {local:?}, {done:?}"),
-            }
-            assert_same(&self.local(), own, &what);
-        }
-        assert_whole(&Store::open(self.local()).unwrap());
-        local.unwrap()
-    }
-
-    fn rewrite(&self, code: &str, columns: &[(&str, ArrayRef)]) {
-        self.place.add(code, &batch(columns));
-    }
-}
-
-fn numbers(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+pub fn numbers(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
@@ -143,11 +42,14 @@ fn tasks_bring_a_store_where_an_update_does() {
         ],
     );
     world.rewrite("new", &[("date", texts(days(0..40))), ("n", numbers(0..40)), ("z", numbers(5..45))]);
+    world.touch("009");
     let report = world.night(&SPLITS);
     assert!(
         report.published && report.added > 0 && report.restated > 0 && report.removed > 0 && report.new_stocks == 1
     );
-    // One changes back, one is gone, and what is bad is skipped.
+    assert_eq!((report.touched_files, report.unchanged_files), (1, 18));
+    // One changes back, one is gone, and what is bad is skipped; how much of it may be is remembered.
+    world.configure = |update| update.max_skipped(Limit::Count(9));
     world.rewrite("002", &[("date", texts(days(1..32))), ("n", numbers((1..32).map(|row| row % 5)))]);
     fs::remove_file(world.place.source().join("new.parquet")).unwrap();
     spoil(&world.place);
@@ -176,6 +78,11 @@ fn tasks_restate_each_kind_of_value_as_an_update_does() {
         small_panel(&world.place, salt);
         assert!(world.night(&SPLITS).restated > 0);
     }
+    // What was restored stands until all is read again.
+    Restore::new(world.local(), 1).allow(Guard::ALL).run().unwrap();
+    assert!(!world.night(&[(3, 2)]).published);
+    world.configure = |update| update.reread(true);
+    assert!(world.night(&[(3, 2)]).restated > 0);
 }
 
 #[test]
@@ -216,34 +123,23 @@ fn tasks_of_files_by_date_do_as_an_update_does() {
     assert!(world.night(&SPLITS).removed > 0);
 }
 
-/// Rows of one of two sources come and go, and the keys and bits with them.
+/// It leaves a catalog that is not live, and the number of its version is the next one's.
 #[test]
-fn tasks_bring_one_of_several_sources_where_an_update_does() {
-    let place = Place::in_memory();
-    texts_panel(&place);
-    let other = place.path("other");
-    fs::create_dir(&other).unwrap();
-    let write = |days_of: fn(usize) -> std::ops::Range<usize>, salt: i64| {
-        for stock in 5..25 {
-            let range = days_of(stock);
-            let columns =
-                [("date", texts(days(range.clone()))), ("w", numbers(range.map(|day| day as i64 * 3 + salt)))];
-            write_parquet(&other.join(format!("{stock:03}.parquet")), &batch(&columns));
-        }
-    };
-    write(|stock| stock..28, 0);
-    let mut world = World::new(place, &SourceOptions::default());
-    AddSource::new(world.local(), [&other]).allow(Guard::ALL).run().unwrap();
-    world.configure = |update| update.sources(["other"]);
-    write(|stock| stock - 3..33 - stock % 5, 1);
-    assert!(world.night(&SPLITS).published);
-    world.configure = |update| update.sources(["source"]);
-    world.rewrite("007", &[("date", texts(days(0..35))), ("n", numbers(0..35))]);
-    assert!(world.night(&SPLITS).published);
-    // One has to be named.
-    let split = TaskSplit { staging: world.place.path("more.staging"), parts: 1, bands: 1 };
-    let why = update(&world.local()).plan_tasks(&split).unwrap_err().to_string();
-    assert!(why.contains("has several sources, source, other"), "{why}");
+fn a_writer_that_died_before_its_version_was_live_is_in_no_commits_way() {
+    let (world, path) = planned(&Guard::ALL);
+    all_but_commit(&tasks(&path)).unwrap();
+    let (own, spare) = (world.place.path("own.store"), world.place.path("spare.store"));
+    let last = (0..).take_while(|at| {
+        let _ = fs::remove_dir_all(&spare);
+        copy(&own, &spare);
+        let _ = update(&spare).workers(1).disk(dying(*at).0).run();
+        Store::open(&spare).unwrap().version() == 1
+    });
+    let last = last.last().unwrap();
+    update(&own).workers(1).disk(dying(last).0).run().unwrap_err();
+    assert_eq!(entries(&own.join("catalog")).iter().filter(|name| name.len() == 16).count(), 2);
+    assert_eq!(tasks(&path).commit().unwrap().version, 2);
+    assert_whole(&Store::open(&own).unwrap());
 }
 
 #[test]
@@ -279,11 +175,11 @@ fn planned(allowed: &[Guard]) -> (World, PathBuf) {
     (world, plan)
 }
 
-fn tasks(plan: &Path) -> UpdateTasks<'static> {
+pub fn tasks(plan: &Path) -> UpdateTasks<'static> {
     UpdateTasks::open(plan).unwrap()
 }
 
-fn all_but_commit(tasks: &UpdateTasks) -> Result<(), Error> {
+pub fn all_but_commit(tasks: &UpdateTasks) -> Result<(), Error> {
     (0..tasks.parts()).try_for_each(|part| tasks.gather(part).map(drop))?;
     tasks.assemble()?;
     (0..tasks.bands()).try_for_each(|band| tasks.compare(band).map(drop))?;
@@ -339,7 +235,10 @@ fn tasks_of_an_update_say_which_is_missing_and_of_which_kind_a_plan_is() {
     own.seal(0).unwrap();
     assert!(said(own.commit().map(drop)).ends_with("band-0001: seal 1 is not done yet; run it first"));
     assert_eq!(PlanOf::at(&path).unwrap(), PlanOf::Update);
-    assert!(Tasks::open(&path).is_err_and(|error| error.to_string().contains("plans an update, and not a store")));
+    let other = Tasks::open(&path).unwrap();
+    for why in [other.assemble().unwrap_err(), other.commit().unwrap_err(), other.run(1).unwrap_err()] {
+        assert!(why.to_string().contains("plans an update, and not a store"), "{why}");
+    }
     assert_eq!(Store::open(world.place.path("own.store")).unwrap().version(), 1);
 }
 
@@ -382,7 +281,7 @@ fn an_update_by_tasks_makes_one_version_of_the_one_that_it_was_planned_from() {
     let again = [&path, &other].map(|path| tasks(path).commit());
     assert_eq!(again.iter().flatten().map(|report| report.version).collect::<Vec<_>>(), [2]);
     let refused = again.iter().find_map(|result| result.as_ref().err()).unwrap().to_string();
-    assert!(refused.contains("has another version than the one that the update was planned from"), "{refused}");
+    assert!(refused.contains("has another version than the one that was planned from"), "{refused}");
     assert_whole(&Store::open(&own).unwrap());
 }
 
@@ -393,47 +292,96 @@ fn what_tasks_do_not_do_is_refused_before_anything_is_read() {
     let own = world.place.path("own.store");
     let changed = OptionChanges { date_columns: vec!["date".to_owned()], ..OptionChanges::default() };
     let expected = transect::Date::from_days(19_700).unwrap();
-    let all =
-        [update(&own).options(changed), update(&own).expect(expected, Limit::Count(1)), update(&own).dry_run(true)];
+    let all = [
+        update(&own).options(changed),
+        update(&own).set("source", "join=left".parse().unwrap()),
+        update(&own).expect(expected, Limit::Count(1)),
+        update(&own).dry_run(true),
+    ];
     for update in all {
         let why = update.plan_tasks(&split()).unwrap_err().to_string();
         assert!(why.contains("tasks bring a source up to date, and change or expect nothing else"), "{why}");
     }
-    let other = world.place.path("left");
-    fs::create_dir(&other).unwrap();
-    write_parquet(&other.join("000.parquet"), &batch(&[("date", texts(days(1..3))), ("w", numbers(1..3))]));
-    AddSource::new(&own, [&other]).join(Join::Left).allow(Guard::ALL).run().unwrap();
-    let why = update(&own).sources(["source"]).plan_tasks(&split()).unwrap_err().to_string();
-    assert!(why.contains("a source of the store joins left"), "{why}");
+    let held = batch(&[("date", texts(days(1..2))), ("code", texts(["000".to_owned()])), ("h", numbers(0..1))]);
+    let held = RecordBatchIterator::new([Ok(held.clone())], held.schema());
+    AddSource::of_rows(&own, "held", held).allow(Guard::ALL).run().unwrap();
+    let why = update(&own).sources(["held"]).plan_tasks(&split()).unwrap_err().to_string();
+    assert!(why.contains("the source has no files"), "{why}");
     assert!(!world.place.path("refused.staging/plan.json").exists());
-}
-
-/// Runs a task with a death before each of its operations, and then to its end.
-fn die_everywhere(path: &Path, run: impl Fn(&UpdateTasks) -> Result<(), Error>) {
-    for at in 0.. {
-        let (disk, done) = dying(at);
-        let result = UpdateTasks::open_on(path, disk).and_then(|tasks| run(&tasks));
-        if done.load(Ordering::SeqCst) <= at {
-            result.unwrap();
-            return;
-        }
-        assert!(at < 400, "a task does not end");
-    }
 }
 
 #[test]
 fn a_task_of_an_update_that_dies_before_any_of_its_operations_is_run_again() {
     let (world, path) = planned(&Guard::ALL);
-    (0..3).for_each(|part| die_everywhere(&path, |tasks| tasks.gather(part).map(drop)));
-    die_everywhere(&path, |tasks| tasks.assemble().map(drop));
-    (0..4).for_each(|band| die_everywhere(&path, |tasks| tasks.compare(band).map(drop)));
-    (0..4).for_each(|band| die_everywhere(&path, |tasks| tasks.seal(band).map(drop)));
-    die_everywhere(&path, |tasks| tasks.commit().map(drop));
+    (0..3).for_each(|part| die_everywhere(|disk| UpdateTasks::open_on(&path, disk)?.gather(part).map(drop)));
+    die_everywhere(|disk| UpdateTasks::open_on(&path, disk)?.assemble().map(drop));
+    (0..4).for_each(|band| die_everywhere(|disk| UpdateTasks::open_on(&path, disk)?.compare(band).map(drop)));
+    (0..4).for_each(|band| die_everywhere(|disk| UpdateTasks::open_on(&path, disk)?.seal(band).map(drop)));
+    die_everywhere(|disk| UpdateTasks::open_on(&path, disk)?.commit().map(drop));
     update(&world.local()).run().unwrap();
     let [local, own] = [world.local(), world.place.path("own.store")].map(|path| Store::open(path).unwrap());
     assert_eq!(own.version(), 2);
     assert_eq!(super::updates::rows_of(&local), super::updates::rows_of(&own));
     assert_whole(&own);
+}
+
+/// What lies in the staging directory stays there until the version is live: nothing that a commit has begun is all there is
+/// of a segment, and whoever collects what no version uses harms nobody.
+#[test]
+fn a_commit_that_died_is_run_again_though_what_no_version_uses_was_collected() {
+    let (world, path) = planned(&Guard::ALL);
+    all_but_commit(&tasks(&path)).unwrap();
+    let (own, staging) = (world.place.path("own.store"), world.place.path("own.staging"));
+    let kept = [&own, &staging].map(|dir| (dir.clone(), dir.with_extension("kept")));
+    kept.iter().for_each(|(dir, kept)| copy_dir(dir, kept));
+    let sealed = || entries(&staging).iter().filter(|name| name.starts_with("segment-")).count();
+    assert!(sealed() > 0);
+    for at in 0.. {
+        let (disk, done) = dying(at);
+        let first = UpdateTasks::open_on(&path, disk).unwrap().commit();
+        if done.load(Ordering::SeqCst) <= at {
+            assert!(first.unwrap().published);
+            break;
+        }
+        Collect::new(&own).run().unwrap();
+        assert_eq!(tasks(&path).commit().unwrap_or_else(|why| panic!("{at}: {why}")).version, 2, "{at}");
+        assert_whole(&Store::open(&own).unwrap());
+        for (dir, kept) in &kept {
+            fs::remove_dir_all(dir).unwrap();
+            copy_dir(kept, dir);
+        }
+    }
+    // Once it is live it has one name.
+    assert_eq!(sealed(), 0);
+}
+
+/// Some file systems give a file one name: there the commit moves segments.
+#[test]
+fn where_files_have_one_name_a_commit_moves_segments() {
+    let (world, path) = planned(&Guard::ALL);
+    all_but_commit(&tasks(&path)).unwrap();
+    let disk = Disk::with_hook(|operation| match operation {
+        Operation::Link(..) => Err(std::io::Error::from_raw_os_error(1)),
+        _ => Ok(()),
+    });
+    assert!(UpdateTasks::open_on(&path, disk).unwrap().commit().unwrap().published);
+    assert_whole(&Store::open(world.place.path("own.store")).unwrap());
+}
+
+#[test]
+fn a_commit_of_an_update_that_is_run_again_tells_what_was_skipped() {
+    let (world, _) = planned(&Guard::ALL);
+    spoil(&world.place);
+    let (own, staging) = (world.place.path("own.store"), world.place.path("spoilt.staging"));
+    let plan = plan_of(update(&own), staging, (3, 2)).unwrap();
+    let done = tasks(&plan).run(1).unwrap();
+    let again = tasks(&plan).commit().unwrap();
+    assert!(done.published && !again.published && !done.skipped.is_empty());
+    assert_eq!((&again.skipped, again.skips_are_usual()), (&done.skipped, false));
+    // So it is where some are usual.
+    world.rewrite("006", &[("date", texts(days(0..3)))]);
+    let plan = plan_of(update(&own).max_skipped(Limit::Count(4)), world.place.path("usual.staging"), (1, 1)).unwrap();
+    assert!(tasks(&plan).run(1).unwrap().skips_are_usual() && tasks(&plan).commit().unwrap().skips_are_usual());
 }
 
 #[test]
@@ -466,7 +414,7 @@ fn a_worker_of_an_update_that_comes_back_after_the_others_committed_changes_noth
     }
 }
 
-fn each(tasks: &UpdateTasks, task: &str) -> Result<(), Error> {
+pub fn each(tasks: &UpdateTasks, task: &str) -> Result<(), Error> {
     match task {
         "gather" => (0..tasks.parts()).try_for_each(|part| tasks.gather(part).map(drop)),
         "assemble" => tasks.assemble().map(drop),
@@ -501,7 +449,13 @@ fn what_is_cut_off_or_changed_of_an_updates_receipts_is_told_and_makes_no_versio
         fs::write(staging.join(name), bytes).unwrap();
     }
     assert_eq!(Store::open(world.place.path("own.store")).unwrap().version(), 1);
-    fs::write(staging.join("segment-0000.arrow"), b"short").unwrap();
+    let segment = staging.join("segment-0000.arrow");
+    fs::write(&segment, b"short").unwrap();
+    let why = tasks(&path).commit().unwrap_err().to_string();
+    assert!(why.contains("segment-0000.arrow") && why.contains("it is not what seal 0 left"), "{why}");
+    fs::remove_file(&segment).unwrap();
+    let why = tasks(&path).commit().unwrap_err().to_string();
+    assert!(why.contains("segment-0000.arrow") && why.contains("it is gone"), "{why}");
     assert!(tasks(&path).run(1).unwrap().published);
 }
 

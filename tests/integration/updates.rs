@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
+    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
     LargeStringArray, NullArray, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray, UInt8Array, UInt64Array,
 };
@@ -157,7 +157,7 @@ proptest! {
             prop_assert_eq!((entry.version, entry.added, entry.restated, entry.removed), (report.version, said.added, said.restated, said.removed));
             // What a transpose leaves alone is what it would have written.
             let turned = Transpose::new(&store, place.path("out")).workers(workers).run().unwrap();
-            prop_assert_eq!(turned.written + turned.unchanged, store.dates().unwrap().len() as u64);
+            prop_assert_eq!(turned.written + turned.unchanged_files, store.dates().unwrap().len() as u64);
             prop_assert!(store.schema().unwrap() != &schema || turned.written <= said.dirty_dates, "{turned:?}");
             assert_turned(&store, &place);
             schema = store.schema().unwrap().clone();
@@ -513,6 +513,31 @@ fn a_dummy_that_becomes_a_decimal_keeps_its_values() {
     let out = place.path("out");
     Transpose::new(&open(&place), &out).workers(1).run().unwrap();
     assert_eq!(verify_output(&open(&place), &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+}
+
+/// Where it had wide values, nulls are stored as wide.
+#[test]
+fn a_column_that_lost_all_values_comes_back_in_a_narrower_type() {
+    let date = || -> ArrayRef { Arc::new(StringArray::from(vec!["20240102", "20240103"])) };
+    let nothing: [Option<ArrayRef>; 3] =
+        [None, Some(Arc::new(Int16Array::from(vec![None, None]))), Some(Arc::new(Int32Array::from(vec![None, None])))];
+    for gone in nothing {
+        let place = Place::new();
+        let write = |x: Option<ArrayRef>| {
+            let columns = [("date", date())].into_iter().chain(x.map(|x| ("x", x)));
+            write_parquet(&place.source().join("A.parquet"), &batch(&columns.collect::<Vec<_>>()));
+            Update::new(place.store()).allow(Guard::ALL).workers(1).run()
+        };
+        place.add("B", &batch(&[("date", date()), ("y", date())]));
+        place.add("A", &batch(&[("date", date()), ("x", Arc::new(Int32Array::from(vec![1 << 20, 7])))]));
+        place.build();
+        write(gone).unwrap();
+        assert_eq!(write(Some(Arc::new(Int16Array::from(vec![300, -1])))).unwrap().skipped.len(), 0);
+        let rows = rows_of(&open(&place));
+        let x = rows.values().filter_map(|row| row.get("x").cloned()).collect::<Vec<_>>();
+        assert_eq!(x, [Cell::Bits(300), Cell::Bits(0xffff)]);
+        assert_whole(&open(&place));
+    }
 }
 
 #[test]

@@ -278,6 +278,47 @@ def many_frames(count, codec):
     return make
 
 
+def many_columns(count, dictionary, body):
+    """As many columns of two rows, of which each first page is as `body` makes it of what it was."""
+
+    def make(path):
+        columns = {"date": dates(2)} | {f"s{n}": ["a", "b"] if dictionary else [1.5, 2.5] for n in range(count)}
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(columns), sink, compression="zstd", use_dictionary=dictionary, write_statistics=False)
+        file = mutants.Parquet(sink.getvalue().to_pybytes())
+        for _, pages in file.chunks[1:]:
+            body(pages[0])
+        path.write_bytes(file.emit(random.Random(0), []))
+
+    return make
+
+
+def surplus(count, length):
+    """Pages with as many bytes behind their two values."""
+    return many_columns(count, False, lambda page: page.body.extend(bytes(length)))
+
+
+def dictionaries(count, entries):
+    """Dictionaries of as many empty texts."""
+
+    def body(page):
+        page.body = bytearray(4 * entries)
+        put(get(page.header, 7), 1, entries)
+
+    return many_columns(count, True, body)
+
+
+def long_headers(rows):
+    """As many pages of a row, each with its text as the least and the greatest in its header."""
+
+    def make(path):
+        texts = [f"{n:06}" + "x" * 1200 for n in range(rows)]
+        options = {"use_dictionary": False, "data_page_size": 1, "write_batch_size": 1}
+        write(path, {"date": dates(rows), "s": texts}, compression="zstd", **options)
+
+    return make
+
+
 def many_dates(rows, count):
     """As many columns on as many dates."""
     return lambda path: write(path, {"date": dates(rows)} | {f"d{n}": pa.array([1.5] * rows) for n in range(count)})
@@ -360,6 +401,9 @@ def by_stock(rng):
         "empty_pages": lambda: (empty_pages, rng.choice([10**3, 10**5, 5 * 10**5])),
         "many_dates": lambda: (many_dates, *rng.choice([(20_000, 150), (300_000, 20), (3000, 1000)])),
         "many_frames": lambda: (many_frames, rng.choice([10**2, 10**5]), rng.choice(["gzip", "zstd"])),
+        "surplus": lambda: (surplus, *rng.choice([(50, 12 * MIB), (1000, MIB), (50, 10_000)])),
+        "dictionaries": lambda: (dictionaries, *rng.choice([(20, 10**6), (100, 10**5), (500, 10**4)])),
+        "long_headers": lambda: (long_headers, rng.choice([500, 1000])),
     }
     return kinds
 

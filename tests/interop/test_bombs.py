@@ -96,6 +96,9 @@ def test_every_kind_of_bomb_is_a_good_file_where_it_is_small(tmp_path):
         (bombs.many_deltas(8, 8, "none"), 8),
         (bombs.many_frames(3, "gzip"), 8),
         (bombs.many_dates(20, 3), 20),
+        (bombs.surplus(3, 1000), 2),
+        (bombs.dictionaries(3, 5), 2),
+        (bombs.long_headers(5), 5),
     ]
     for make, rows in makers:
         make(path)

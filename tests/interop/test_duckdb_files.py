@@ -101,11 +101,14 @@ def test_instants_of_96_bits_by_fastparquet_which_leaves_bytes_behind_them(tmp_p
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
-def test_integers_of_128_bits_are_named_and_not_called_damaged(tmp_path, kind):
-    frame = pl.DataFrame({"date": ["20240102"], "wide": pl.Series([1], dtype=pl.Int128)})
+def test_integers_of_128_bits_are_named_and_left_out_as_is_advised(tmp_path, kind):
+    frame = pl.DataFrame({"date": ["20240102"], "wide": pl.Series([1], dtype=pl.Int128), "x": [1.5]})
     (tmp_path / "source").mkdir()
     path = tmp_path / "source" / f"A.{kind}"
     frame.write_parquet(path) if kind == "parquet" else frame.write_ipc(path)
-    failed = transect.run("build", tmp_path / "source", tmp_path / "store", "--input", kind, expect=1)
-    told = 'its column "wide" is an integer of 128 bits, which Arrow does not know; write it as a decimal'
-    assert told in failed.stderr
+    build = ["build", tmp_path / "source", tmp_path / "store", "--input", kind]
+    told = 'its column "wide" is an integer of 128 bits, which a panel cannot hold; --exclude wide leaves it out'
+    assert told in transect.run(*build, expect=1).stderr
+    transect.run(*build, "--exclude", "wide")
+    shown = transect.run("show", tmp_path / "store", "--date", "20240102", "--format", "csv").stdout
+    assert shown == b"ts_code,date,x\nA,20240102,1.5\n"

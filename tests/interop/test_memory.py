@@ -4,6 +4,7 @@ The figure is RssAnon: mapped pages are the kernel's and go when it wants them. 
 so that Linux alone tells.
 """
 
+import datetime
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,8 +44,8 @@ def refused_within(limit, *args):
     return done.stderr
 
 
-def peak_anon(*args):
-    """The most anonymous memory that was seen of a run, in bytes."""
+def peak_anon(*args, least=MIB):
+    """The most anonymous memory that was seen of a run, in bytes; less than `least` says that nothing was seen."""
     process = subprocess.Popen([str(transect.BIN), *map(str, args)], stdout=subprocess.DEVNULL)
     status, peak = Path(f"/proc/{process.pid}/status"), 0
     while process.poll() is None:
@@ -51,7 +53,7 @@ def peak_anon(*args):
         peak = max([peak, *(int(line.split()[1]) * 1024 for line in anon)])
         time.sleep(0.001)
     assert process.returncode == 0, args
-    assert peak > MIB, "nothing was measured"
+    assert peak > least, "nothing was measured"
     return peak
 
 
@@ -79,6 +81,43 @@ def test_a_build_by_date_keeps_to_its_memory(large, tmp_path):
     transect.verify(again, "--source", tmp_path / "out")
 
 
+def run_within(plan, memory, *tasks):
+    """Runs tasks of a plan, none of which takes more than that."""
+    for task in tasks:
+        name, *number = task.split()
+        peak = peak_anon("task", name, plan, *number, "-q")
+        assert peak <= memory, f"{task}: {peak / MIB:.0f} MiB"
+
+
+def test_each_task_keeps_to_the_memory_of_its_plan(large, tmp_path):
+    source, store, out, cut = tmp_path / "source", tmp_path / "store", tmp_path / "out", ["--parts", 2, "--bands", 2]
+    within = ["--memory", "64MiB", "-q"]
+    source.symlink_to(large / "source")
+    build, night, files = (tmp_path / name for name in ["build", "night", "files"])
+    transect.run("task", "plan", source, store, "--staging", build, *cut, *within)
+    run_within(build / "plan.json", 64 * MIB, "gather 0", "gather 1", "assemble", "seal 0", "seal 1", "commit")
+    transect.verify(store, "--source", source)
+    # All of its rows are others.
+    source.unlink()
+    transect.synth(source, "--preset", "barra", "--stocks", 1500, "--dates", 2200, "--seed", 1)
+    transect.run("task", "update", store, "--staging", night, *cut, *within, "--allow", "turned-null,pruned-rows")
+    each = ["gather 0", "gather 1", "assemble", "compare 0", "compare 1", "seal 0", "seal 1", "commit"]
+    run_within(night / "plan.json", 64 * MIB, *each)
+    transect.verify(store, "--source", source)
+    transect.run("task", "transpose", store, out, "--staging", files, "--parts", 2, *within)
+    run_within(files / "plan.json", 64 * MIB, "write 0", "write 1", "commit")
+    # Files of dates, of which each row is another.
+    days = sorted(out.glob("2*.parquet"))[:40]
+    for day in days:
+        table = pq.read_table(day)
+        place = table.schema.get_field_index("size")
+        pq.write_table(table.set_column(place, "size", pc.add(table["size"], 1.0)), day)
+    appended = tmp_path / "days"
+    transect.run("task", "append", store, *days, "--staging", appended, *cut, *within)
+    run_within(appended / "plan.json", 64 * MIB, *each)
+    transect.verify(store)
+
+
 def distinct_texts(directory, columns, rows, start=0):
     """Two stocks, each with that many rows on one date, in whose columns no two texts are the same."""
     directory.mkdir(exist_ok=True)
@@ -102,6 +141,18 @@ def test_distinct_texts_are_held_within_the_memory(tmp_path):
     transect.verify(store, "--source", source)
 
 
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_rows_that_take_more_beside_their_few_values_are_checked_within_the_memory(tmp_path, workers):
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    for code in range(100):
+        table = pa.table({"date": ["20240102"] * 30_000, "k": range(30_000), "x": pa.array(range(30_000), pa.float32())})
+        pq.write_table(table, source / f"S{code:03}.parquet")
+    transect.run("build", source, store, "--key", "k")
+    peak = peak_anon("verify", store, "--source", source, "-q", "--memory", "64MiB", "-j", workers)
+    assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
+
+
 def test_texts_that_are_too_many_are_refused_within_the_memory_that_is_given_and_built_within_that_which_is_advised(
     tmp_path,
 ):
@@ -113,6 +164,13 @@ def test_texts_that_are_too_many_are_refused_within_the_memory_that_is_given_and
     advised = refused.split("; --memory ")[1].split("MiB")[0]
     peak = peak_anon(*build, "--memory", f"{advised}MiB")
     assert peak <= int(advised) * MIB + KEPT, f"{peak / MIB:.0f} MiB of {advised}"
+    # Read again, they are held beside those that the store has.
+    update = ["update", store, "--reread", "-q", "-j", 2]
+    refused = transect.run(*update, "--memory", f"{advised}MiB", expect=transect.FAILED).stderr
+    assert "that the store has, take more than a quarter of the memory" in refused, refused
+    advised = refused.split("; --memory ")[1].split("MiB")[0]
+    peak = peak_anon(*update, "--memory", f"{advised}MiB")
+    assert peak <= int(advised) * MIB + KEPT, f"{peak / MIB:.0f} MiB of {advised}"
 
 
 def test_of_a_store_that_is_read_the_texts_are_held_once(tmp_path):
@@ -121,10 +179,24 @@ def test_of_a_store_that_is_read_the_texts_are_held_once(tmp_path):
     transect.build(source, store, "--key", "k", "--memory", "1GiB")
     # 60 MB, and their places.
     texts = 82 * MIB
-    for look in ["info", "log", "coverage", "verify", "show"]:
-        args = ["--stock", "S0", "--columns", "t3", "--format", "csv"] if look == "show" else []
-        peak = peak_anon(look, store, "--io", "read", *args)
-        assert peak <= texts + 64 * MIB, f"{look}: {peak / MIB:.0f} MiB"
+    peak = peak_anon("verify", store, "--io", "read")
+    assert peak <= texts + 32 * MIB, f"verify: {peak / MIB:.0f} MiB"
+    # Of columns that nobody asks for none is held.
+    few, of_numbers = ["--columns", "t3"], ["--columns", "k", "--memory", "64MiB"]
+    for look in [
+        ["info", store],
+        ["log", store],
+        ["coverage", store],
+        ["report", store, tmp_path / "report.html"],
+        ["show", store, "--stock", "S0", *few, "--format", "csv"],
+        ["show", store, "--date", "20240102", *few, "--format", "csv"],
+        ["transpose", store, tmp_path / "of_numbers", *of_numbers, "-j", 1, "-q"],
+        ["transpose", store, tmp_path / "by_stock", *of_numbers, "-j", 1, "-q", "--by", "stock"],
+        ["transpose", store, tmp_path / "of_t3", *few, "--memory", "64MiB", "-j", 1, "-q"],
+    ]:
+        # The first two take a few milliseconds.
+        peak = peak_anon(*look, "--io", "read", least=0 if look[0] in ("info", "log") else MIB)
+        assert peak <= 64 * MIB, f"{look}: {peak / MIB:.0f} MiB"
     for few in [["verify", store], ["transpose", store, tmp_path / "out"], ["update", store]]:
         # Lengths are looked at before texts.
         refused = refused_within(64 * MIB, *few, "--io", "read", "--memory", "64MiB", "-j", 2)
@@ -135,6 +207,59 @@ def test_of_a_store_that_is_read_the_texts_are_held_once(tmp_path):
     advised = refused.split("; --memory ")[1].split("MiB")[0]
     peak = peak_anon(*verify, "--memory", f"{advised}MiB")
     assert peak <= int(advised) * MIB + 64 * MIB, f"{peak / MIB:.0f} MiB of {advised}"
+
+
+def test_what_there_is_to_see_of_many_columns_is_held_within_the_memory(tmp_path):
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    numbers = pa.array([(-1.0) ** at * 2.0 ** (at % 60 - 30) * (1 + at / 5000) for at in range(5000)])
+    columns = {f"x{n}": numbers for n in range(400)}
+    pq.write_table(pa.table({"date": ["20240102"] * 5000, "k": range(5000), **columns}), source / "A.parquet")
+    transect.build(source, store, "--key", "k")
+    for look in [["coverage", store, "--json"], ["report", store, tmp_path / "report.html"]]:
+        peak = peak_anon(*look, "--memory", "64MiB", "-j", 1)
+        assert peak <= 64 * MIB + KEPT, f"{look[0]}: {peak / MIB:.0f} MiB"
+        refused = transect.run(*look, "--memory", "4MiB", expect=transect.FAILED).stderr
+        assert "what there is to tell of 401 columns and 1 stocks in 1 months takes " in refused, refused
+
+
+def test_columns_of_which_each_file_has_its_own_are_held_within_the_memory(tmp_path):
+    source, store, out = tmp_path / "source", tmp_path / "store", tmp_path / "out"
+    source.mkdir()
+    for file in range(20):
+        names = "".join(f",q{file}_{n}" for n in range(2000))
+        (source / f"{file:03}.csv").write_text(f"trade_date{names}\n20240102{',1' * 2000}\n")
+    build = ["build", source, store, "--input", "csv"]
+    refused = transect.run(*build, "--memory", "64MiB", expect=transect.FAILED).stderr
+    assert "40002 columns take " in refused and "more than half of the memory, which is 64 MiB" in refused, refused
+    advised = refused.split("; --memory ")[1].split("MiB")[0]
+    commands = [build, ["update", store, "--reread"], ["verify", store, "--source", source]]
+    for args in [*commands, ["transpose", store, out], ["verify", store, "--output", out]]:
+        # What is compared with a Parquet file decodes each of its columns.
+        given = int(advised) if "--output" not in args else 512
+        peak = peak_anon(*args, "-q", "--memory", f"{given + 100 if 'transpose' in args else given}MiB")
+        assert peak <= given * MIB, f"{args}: {peak / MIB:.0f} MiB of {given}"
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
+def test_many_columns_of_a_few_rows_a_date_are_put_together_within_the_memory(tmp_path, form):
+    source, store, out = tmp_path / "source", tmp_path / "store", tmp_path / "out"
+    source.mkdir()
+    first = datetime.date(2014, 1, 1)
+    days = [(first + datetime.timedelta(days=day)).strftime("%Y%m%d") for day in range(2500)]
+    columns = {f"x{n}": [n + day / 4 for day in range(2500)] for n in range(300)}
+    texts = {"text": [f"t{day % 7}" if day % 3 else None for day in range(2500)]}
+    tables = {code: pa.table({"trade_date": days, **columns, **texts}) for code in ["A", "B"]}
+    for code, table in tables.items():
+        pq.write_table(table, source / f"{code}.parquet")
+    transect.build(source, store)
+    for args in [["transpose", store, out, "--by", "all", "--format", form], ["verify", store, "--output", out]]:
+        peak = peak_anon(*args, "-q", "--memory", "64MiB")
+        assert peak <= 96 * MIB, f"{args}: {peak / MIB:.0f} MiB"
+    if form == "parquet":
+        read = pq.read_table(out / "all.parquet")
+        for code, table in tables.items():
+            assert read.filter(pc.equal(read["ts_code"], code)).drop_columns("ts_code").equals(table)
 
 
 def test_wide_pieces_are_put_together_within_the_memory(tmp_path):

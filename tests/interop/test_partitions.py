@@ -3,6 +3,7 @@ files of a period, of everything, of a stock; comma-separated values; matrices."
 
 import csv
 import io
+from urllib.parse import quote
 
 import duckdb
 import numpy as np
@@ -34,6 +35,31 @@ def test_periods_in_turn_are_the_panel_by_date_and_code(panel, tmp_path, by, eng
     names = {"month": {day.strftime("%Y%m") for day in days}, "year": {day.strftime("%Y") for day in days}, "all": {"all"}}
     assert [path.stem for path in found] == sorted(names[by])
     transect.assert_same(engine.panel(panel.files, panel.date), engine.read(found), engine.name)
+
+
+@pytest.mark.parametrize("value", [pa.string(), pa.large_string()], ids=str)
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_categories_that_begin_within_a_period_are_read_as_such(tmp_path, value, form):
+    days = [f"202401{day:02}" for day in range(1, 11)]
+    kinds = [None] * 5 + ["bank", "steel", None, "bank", "gas"]
+
+    def write(columns):
+        for code in ["A", "B"]:
+            pq.write_table(pa.table({"trade_date": days, **columns}), tmp_path / "source" / f"{code}.parquet")
+
+    (tmp_path / "source").mkdir()
+    write({"x": range(10)})
+    transect.build(tmp_path / "source", tmp_path / "store")
+    write({"x": range(10), "kind": pa.array(kinds, value).dictionary_encode()})
+    transect.run("update", tmp_path / "store")
+    transect.transpose(tmp_path / "store", tmp_path / "out", "--by", "month", "--format", form)
+    [file] = files(tmp_path / "out", form)
+    read = pq.read_table(file) if form == "parquet" else pa.ipc.open_file(file).read_all()
+    read.validate(full=True)
+    expected = [kind for kind in kinds for _ in range(2)]
+    assert pa.types.is_dictionary(read.schema.field("kind").type) and read["kind"].to_pylist() == expected
+    assert all(len(set(texts)) == len(texts) for texts in (chunk.dictionary.to_pylist() for chunk in read["kind"].chunks))
+    transect.run("verify", tmp_path / "store", "--output", tmp_path / "out")
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
@@ -91,6 +117,50 @@ def test_a_code_of_digits_stays_text_under_another_name(tmp_path, reader):
     transect.build(source, tmp_path / "store")
     transect.transpose(tmp_path / "store", tmp_path / "lake", "--by", "stock", "--name", "code={code}/data.parquet")
     assert sorted(reader(tmp_path / "lake")["ts_code"]) == ["000001", "600519"]
+
+
+# All that Hive encodes in the value of a directory, and what nobody does.
+HIVE = ["GC=F", "B/C", "a%b", "a?b*c", "x:y", 'q"q\'q#q', "b\\{[x]^", "plain }平_$"]
+
+
+@pytest.mark.parametrize("name", ["ts_code", "code"])
+@pytest.mark.parametrize("reader", test_directory.READERS)
+def test_codes_that_hive_encodes_are_one_table(tmp_path, name, reader):
+    if reader is test_directory.with_fastparquet and name == "ts_code":
+        pytest.skip("fastparquet does not decode what paths have")
+    source = tmp_path / "in"
+    for place, code in enumerate(HIVE):
+        directory = source / f"symbol={quote(code, safe=' ')}"
+        directory.mkdir(parents=True)
+        pq.write_table(pa.table({"trade_date": ["20240102"], "close": [float(place)]}), directory / "x.parquet")
+    transect.build(source, tmp_path / "store", "--pattern", "symbol={code}/x.parquet")
+    lake, pattern = tmp_path / "lake", f"{name}={{code}}/data.parquet"
+    transect.transpose(tmp_path / "store", lake, "--by", "stock", "--name", pattern)
+    frame = reader(lake)
+    assert sorted(frame.columns) == sorted({"ts_code", name, "trade_date", "close"})
+    assert dict(zip(map(str, frame["ts_code"]), frame["close"])) == {code: place for place, code in enumerate(HIVE)}
+    transect.build(lake, tmp_path / "again", "--pattern", pattern)
+    transect.transpose(tmp_path / "again", tmp_path / "dates")
+    [found] = transect.sections(tmp_path / "dates").values()
+    assert sorted(pq.read_table(found)["ts_code"].to_pylist()) == sorted(HIVE)
+
+
+@pytest.mark.parametrize("name", ["{code}/d.parquet", "x/{code}/{code}.parquet", "a{code}/d.parquet"])
+@pytest.mark.parametrize("reader", test_directory.READERS)
+def test_an_equals_sign_in_a_code_makes_no_column_of_a_directory(tmp_path, name, reader):
+    codes = ["AA", "GC=F", "=", "SI=F"]
+    day = pa.table({"trade_date": ["20240102"], "close": [1.0]})
+    transect.build(transect.write_panel(tmp_path / "in", {code: day for code in codes}), tmp_path / "store")
+    lake = tmp_path / "lake"
+    transect.transpose(tmp_path / "store", lake, "--by", "stock", "--name", name)
+    frame = reader(lake)
+    # To fastparquet each directory is a column, whatever it is called.
+    assert sorted(c for c in frame.columns if not c.startswith("dir")) == ["close", "trade_date", "ts_code"]
+    assert sorted(map(str, frame["ts_code"])) == sorted(codes)
+    transect.build(lake, tmp_path / "again", "--pattern", name)
+    transect.transpose(tmp_path / "again", tmp_path / "dates")
+    [found] = transect.sections(tmp_path / "dates").values()
+    assert sorted(pq.read_table(found)["ts_code"].to_pylist()) == sorted(codes)
 
 
 AWKWARD = [0.1, -0.0, 1e-320, 1.7976931348623157e308, 123456789.123456789, float("inf"), float("-inf"), float("nan"), None, 5e-324]

@@ -14,8 +14,8 @@ ROW = re.compile(r"^\| `(\w+)`(\??) \| ([^|]+) \| .* \|$")
 COMMANDS = (
     "build", "update", "append", "restore", "source add", "source set", "source rename", "source drop", "transpose",
     "verify", "info", "source list", "log", "diff", "coverage", "report", "gc", "synth", "demo",
-    "task plan", "task gather", "task assemble", "task seal", "task transpose", "task write", "task commit",
-    "task run",
+    "task plan", "task update", "task add", "task append", "task gather", "task assemble", "task compare", "task seal",
+    "task transpose", "task write", "task commit", "task run",
 )
 
 
@@ -74,8 +74,8 @@ def fields(value, table, place):
         check(one, table[name][1], f"{place}.{name}")
 
 
-def told(*words, expect=0):
-    """Runs a command, and holds its report to the document."""
+def told(*words, expect=0, like=None):
+    """Runs a command, and holds its report to the document, which tells it as that of the command or as `like`."""
     done = transect.run(*words, "--json", expect=expect)
     report = done.report
     command = next(name for name in COMMANDS if " ".join(map(str, words)).startswith(name))
@@ -84,7 +84,7 @@ def told(*words, expect=0):
     if "error" in report and "version" not in report:
         fields(report, common | {"skipped": (True, "list of skipped")}, command)
     else:
-        fields(report, common | TABLES[command], command)
+        fields(report, common | TABLES[like or command], command)
         seen.add(command)
     return report
 
@@ -93,6 +93,21 @@ def write(path, close, dates=("20240102", "20240103"), **more):
     count = len(dates)
     columns = {"date": list(dates), "close": pa.array([close] * count, pa.float64()), "name": ["a"] * count, **more}
     pq.write_table(pa.table(columns), path)
+
+
+def test_a_name_means_one_thing_in_all_tables():
+    rows = re.findall(r"^\| `(\w+)`\?? \| ([^|]+) \| (.*) \|$", TEXT, re.M)
+    for name, kind, what in rows:
+        if name in ("added", "restated", "filled", "removed"):
+            assert kind.startswith("list of ") or re.search("rows|values", what), f"{name}: {what}"
+        if name == "source":
+            assert "folder" not in what and "director" not in what, f"{name}: {what}"
+        if re.match("files? (that were|removed|read|touched)", what) and kind == "number":
+            assert name.endswith("_files") or name in ("taken_over", "left"), f"{name}: {what}"
+        if "guard's word" in what or what.startswith("the word that"):
+            assert name == "guard", f"{name}: {what}"
+        if what == "when it was published":
+            assert name == "created_ns", name
 
 
 @pytest.fixture
@@ -116,9 +131,18 @@ def test_reports_are_what_the_document_says(home):
         told("task", word, plan, 1, expect=2)
         told("task", "assemble", plan)
     told("task", "commit", plan, expect=3)
-    told("task", "commit", plan)
+    told("task", "commit", plan, expect=3)
     told("task", "plan", src, home / "r", "--staging", home / "rs", *cut)
     told("task", "run", home / "rs" / "plan.json", expect=3)
+    told("task", "update", home / "r", "--staging", home / "us", *cut)
+    told("task", "add", home / "r", src, "--source", "again", "--prefix", "a_", "--staging", home / "as", *cut)
+    plan = home / "as" / "plan.json"
+    for word in ("gather", "compare", "seal"):
+        told("task", word, plan, 0)
+        told("task", word, plan, 0)
+        told("task", "assemble", plan)
+    told("task", "commit", plan, expect=3, like="update")
+    told("task", "run", plan, expect=3, like="update")
     told("task", "transpose", home / "r", home / "by_task", "--staging", home / "os", "--parts", 1)
     told("task", "commit", home / "os" / "plan.json", expect=1)
     told("task", "write", home / "os" / "plan.json", 0)
@@ -142,12 +166,13 @@ def test_reports_are_what_the_document_says(home):
     told("update", store, "--expect", "20240105", "--dry-run", expect=4)
     report = told("update", store, "--max-restated", 3, expect=3)
     assert report["newest"]["stale"] == 2 and report["stocks"] == [{"stock": "A", "restated": 2}]
-    assert [near["word"] for near in report["near"]] == ["max-restated"]
+    assert [near["guard"] for near in report["near"]] == ["max-restated"]
     told("diff", store)
     told("diff", store, 9, expect=2)
     told("diff", store, "--stock", "nobody", expect=2)
     tonight = {"ts_code": ["A", "C"], "date": ["20240104"] * 2, "close": [9.0, 1.0], "name": ["b", "b"], "added": [7, None]}
     pq.write_table(pa.table(tonight), home / "20240104.parquet")
+    told("task", "append", store, home / "20240104.parquet", "--staging", home / "ns", *cut)
     told("append", store, home / "20240104.parquet")
     assert told("diff", store)["turns"]
     assert told("verify", store, "--source", src, expect=3)["source"]["restated"]

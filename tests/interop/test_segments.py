@@ -129,14 +129,6 @@ def test_show_as_csv_gives_the_section(panel):
         transect.assert_same(expected, pa.table(columns), name)
 
 
-def program_of_the_readme():
-    """What the README shows of reading a store without transect, run as it stands there."""
-    text = (transect.ROOT / "README.md").read_text().split("## The store without transect")[1]
-    found = {}
-    exec(text.split("```python\n")[1].split("```")[0], found)
-    return found["section"]
-
-
 def test_pyarrow_alone_puts_a_section_of_two_sources_together(tmp_path):
     def put(source, names, rows):
         for code in {row[1] for row in rows}:
@@ -163,7 +155,7 @@ def test_pyarrow_alone_puts_a_section_of_two_sources_together(tmp_path):
     put("factors", ["date", "code", "key", "value"], factors)
     transect.run("update", store)
 
-    section = program_of_the_readme()
+    section = transect.program_of_the_readme()
     rows = {row[:3]: [*row[3:], None] for row in prices}
     for day, code, key, value in factors:
         rows.setdefault((day, code, key), [None, None, None])[2] = value
@@ -176,7 +168,7 @@ def test_pyarrow_alone_puts_a_section_of_two_sources_together(tmp_path):
 
 
 def test_pyarrow_alone_gives_the_rows_of_the_panel(panel):
-    section = program_of_the_readme()
+    section = transect.program_of_the_readme()
     for name, expected in some_dates(panel):
         day = datetime.datetime.strptime(name, "%Y%m%d").date()
         found = widened(section(panel.store, day), expected, panel.date)

@@ -3,6 +3,7 @@
 All that these tests know of the command line's spelling and of the store's layout is here.
 """
 
+import datetime
 import json
 import os
 import re
@@ -107,6 +108,14 @@ def segments(store):
     return found
 
 
+def program_of_the_readme():
+    """What the README shows of reading a store without transect, run as it stands there."""
+    text = (ROOT / "README.md").read_text().split("## The store without transect")[1]
+    found = {}
+    exec(text.split("```python\n")[1].split("```")[0], found)
+    return found["section"]
+
+
 def inputs(source):
     """(code, path) of each Parquet file of a folder, in the order of their names."""
     return [(path.stem, path) for path in sorted(source.iterdir()) if path.suffix == ".parquet" and path.is_file()]
@@ -199,6 +208,11 @@ def days(array):
     if pa.types.is_timestamp(kind):
         return array.cast(pa.timestamp(kind.unit)).cast(pa.date32(), safe=False)
     return array.cast(pa.date32())
+
+
+def day(digits):
+    """The date that is spelt 20240102."""
+    return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
 
 
 def with_days(table, column):

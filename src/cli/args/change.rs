@@ -9,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueHint};
 
 use super::super::groups::{Allowed, FILES, Io, Keeping, Limits, RUNNING, Running, STOPS, Waiting};
-use super::super::words::{Names, expected, one_of};
+use super::super::words::{Names, any, expected, one_of};
 use super::reading::Reading;
 
 /// Heading of options that decide how a store reads its files.
@@ -135,9 +135,11 @@ pub struct UpdateArgs {
 
     /// Publish nothing unless the store then has this date: a date, or today
     ///
-    /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that of
-    /// this machine's clocks. Of several sources also each is asked that is updated, has most of its stocks on every date,
-    /// and was not behind the others before; one that was is told under `behind`, and stops nothing. See --min-codes.
+    /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that
+    /// of this machine's clocks. Of several sources also each is asked that is updated, has most of its stocks on every
+    /// date, and was not behind the others before; one that was is told under `behind`, and stops nothing. One that is
+    /// named by
+    /// --source may follow others: it is asked where it has the date before this one. See --min-codes.
     #[arg(long, value_name = "DATE|today", value_parser = expected, help_heading = STOPS)]
     pub expect: Option<Date>,
 
@@ -220,7 +222,8 @@ pub struct UpdateArgs {
 
     /// Decide on a column's type from now on; may be repeated
     ///
-    /// A column that the store has may only become wider. The type of the dates may be any that holds them.
+    /// A column that the store has may only become wider. The type of the dates may be any that holds them;
+    /// a text is spelt as in the files that have text.
     #[arg(long, value_name = "COL=TYPE", help_heading = READING, hide_short_help = true)]
     pub cast: Vec<Cast>,
 
@@ -318,7 +321,7 @@ pub struct RestoreArgs {
     pub store: PathBuf,
 
     /// The version whose rows come back; `transect log` lists them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = any::<u64>())]
     pub version: u64,
 
     #[command(flatten)]

@@ -8,7 +8,7 @@ use crate::sink::{Compression, Format, NamePattern, Partition};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::super::groups::{At, COLUMNS, FILES, Io, RUNNING, Running, Waiting};
-use super::super::words::{Listed, Names, at_least_one, one_of};
+use super::super::words::{Listed, Names, any, at_least_one, one_of};
 
 /// Write one file per date from a store, or per month, year or stock
 ///
@@ -64,10 +64,11 @@ pub struct TransposeArgs {
     /// Where each file lies below OUT, with words in braces [default: {date}.parquet or what else tells files apart]
     ///
     /// {date} is 20240102, 202401 or 2024; {year}, {month} and {day} are its parts, and {date:%Y-%m-%d} spells it
-    /// otherwise: 'year={year}/month={month}/{date}.parquet'. In a directory trade_date={date}, of the date column's own
-    /// name, it is spelt as the column is: YYYY-MM-DD unless that is digits. Files in such a directory have no date column
-    /// of their own. By stock {code} is the code; what the name of a file cannot hold of it is percent-encoded, as
-    /// BTC%2FUSDT. Where a directory has the code column's own name, files have no such column, and codes that readers
+    /// otherwise: 'year={year}/month={month}/{date}.parquet'. In a directory trade_date={date}, of the date column's
+    /// own name, it is spelt as the column is: YYYY-MM-DD unless that is digits. Files in such a directory have no date
+    /// column of their own. By stock {code} is the code; what the name of a file cannot hold of it is percent-encoded,
+    /// as BTC%2FUSDT, in a directory also an equals sign, as GC%3DF, and in ts_code={code} all that Hive and Spark
+    /// encode. Where a directory has the code column's own name, files have no such column, and codes that readers
     /// would take for numbers are refused: with 'code={code}' beside a column ts_code they stay texts. {column} is the
     /// column of a matrix.
     #[arg(long, value_name = "PATTERN", help_heading = FILES)]
@@ -311,17 +312,18 @@ pub struct VerifyArgs {
 /// Reads the whole version once. A stock is absent on a date between its first and its last one on which it has no row:
 /// these are its holes. It is stale when it has no row on the last date and had one on one of the 20 dates before; when
 /// its last row is older, it has left. A date is unusual when its share of absent stocks is larger, by a twentieth at
-/// least, than the median of the 21 dates around it.
+/// least, than the median of the 21 dates around it, and by more stocks than chance explains: three where usually none
+/// is absent, ten where usually ten are.
 ///
 /// A column jumps on a date when the median of its absolute values is ten times that of the date before or a tenth, or
 /// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Dates with
-/// fewer than 20 rows are compared with each other, and must move three times as far as the column usually does; those
+/// fewer than 20 stocks are compared with each other, and must move three times as far as the column usually does; those
 /// with fewer than 5 are not judged. Quantiles are within 0.8 %.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   transect coverage panel.store
-  transect coverage panel.store --json | jq '.stocks[] | select(.state == \"stale\") | .code'
+  transect coverage panel.store --json | jq '.stocks[] | select(.state == \"stale\") | .stock'
   transect coverage panel.store --as-of 2024-01-05")]
 pub struct CoverageArgs {
     /// The store
@@ -330,6 +332,10 @@ pub struct CoverageArgs {
 
     #[command(flatten)]
     pub at: At,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    pub memory: u64,
 
     #[command(flatten)]
     pub running: Running,
@@ -362,6 +368,10 @@ pub struct ReportArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
     #[command(flatten)]
     pub running: Running,
 }
@@ -381,7 +391,7 @@ pub struct LogArgs {
     pub store: PathBuf,
 
     /// Say what this version changed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = any::<u64>())]
     pub version: Option<u64>,
 
     #[command(flatten)]
@@ -397,8 +407,9 @@ pub struct LogArgs {
 /// Rows added (only B has their date and stock), restated (both have them, with other values), filled (with nothing but
 /// first values: of new columns, or of a source that had no such row) and removed: first the
 /// numbers that moved furthest and the stocks, columns and dates with most changes, while --by lists all of one kind.
-/// Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that one version lacks is null
-/// there, and so are a source's columns in a row that it has no longer, which is restated.
+/// Values are compared bit by bit: null, NaN and -0.0 are values of their own. Values that are gone with their column
+/// restate no row, and --by row lists them as lost; a source's columns are null in a row that it has no longer, which is
+/// restated.
 ///
 /// Of two numbers, that moved further whose difference is the larger share of the smaller of its two values, so that a
 /// hundredth is as far as a hundredfold; to or from zero counts as 100 %.
@@ -420,11 +431,11 @@ pub struct DiffArgs {
     pub store: PathBuf,
 
     /// The version to compare with [default: the newest kept one before B]
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", value_parser = any::<u64>())]
     pub older: Option<u64>,
 
     /// The version to look at [default: the live one]
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_parser = any::<u64>())]
     pub newer: Option<u64>,
 
     /// List every date, stock, column or row of which anything changed

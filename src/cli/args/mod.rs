@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::exit::{self, Exit};
 use super::groups::{Io, Running, Waiting};
-use super::words::{at_least_one, one_of};
+use super::words::{any, at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, MakeArgs, RestoreArgs, UpdateArgs};
 pub use look::{
@@ -25,7 +25,7 @@ pub use look::{
 };
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
-pub use task::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand, UpdatePlanArgs};
+pub use task::{CutArgs, FilesArgs, OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
 
 /// Turns a panel of files by stock, or by date, the other way round, through a store that is updated every night
 ///
@@ -114,7 +114,7 @@ pub struct GcArgs {
     ///
     /// A CURRENT that was restored from a copy hides the versions that went live since. Nothing is written to such a store
     /// before this chooses: the newer version, and nothing is lost; or CURRENT's, and what came later is given up.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = any::<u64>())]
     pub live: Option<u64>,
 
     /// Remove nothing; say what would be removed
@@ -150,7 +150,7 @@ pub struct SynthArgs {
     pub dates: usize,
 
     /// Where the random numbers begin
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = any::<u64>())]
     pub seed: u64,
 
     /// Which columns: barra has 10 style factors and 30 industry dummies, ohlcv daily prices, bars minute bars for --key

@@ -95,10 +95,11 @@ pub struct Reading {
     /// How dates in text are spelt, if not in a usual way
     ///
     /// A strftime format such as '%d-%b-%Y', with a time of day and an offset (%z) if need be; names of weekdays (%A)
-    /// may be of any language. Text as 20240102, 2024-01-02 or 2024/01/02, with or without a time and an offset,
-    /// integers as 20240102 or 20240102093000, dates and timestamps are read without it. The output spells dates as most
-    /// files do, as date32 where two ways are as usual or the files say more than a date; --cast COL=TYPE decides on
-    /// another type, and text is then spelt as in the files that have text, else 2024-01-02.
+    /// may be of any language, and an English one must be the date's. Text as 20240102, 2024-01-02 or 2024/01/02, with
+    /// or without a time and an offset, integers as 20240102 or 20240102093000, dates and timestamps are read without
+    /// it. The output spells dates as most files do, as date32 where two ways are as usual or the files say more than a
+    /// date;
+    /// --cast COL=TYPE decides on another type, and text is then spelt as in the files that have text, else 2024-01-02.
     #[arg(long, value_name = "FORMAT", help_heading = DATES, hide_short_help = true)]
     pub date_format: Option<String>,
 
@@ -184,10 +185,11 @@ pub struct Reading {
     ///
     /// For columns whose types differ between files in a way that loses nothing only by your word: --cast
     /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'. Values are rounded to what TYPE
-    /// holds: digits of a float or after a decimal's point, and what is finer than the unit of a time is cut. A value
-    /// that TYPE does not hold refuses its file: one beyond its range, a fraction as an integer, a time of day as a date,
-    /// a clock time that a zone skips or shows twice. Without a zone, times are those of UTC; integers as dates and times
-    /// count days or units since 1970.
+    /// holds: digits of a float or after a decimal's point, and of timestamps what is finer than its unit is cut. A
+    /// value that TYPE does not hold refuses its file: one beyond its range, a fraction as an integer, a time of day as
+    /// a date, a clock time that a zone skips or shows twice, a text with a finer time than TYPE has, and, where TYPE
+    /// has no zone, an instant on other clocks than UTC's. Integers as dates and times count days or units since 1970,
+    /// in UTC.
     #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows a type's brackets as they are typed")]
     #[arg(long, value_name = "COL=TYPE", help_heading = COLUMNS)]
     pub cast: Vec<Cast>,

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-use crate::hint::listed;
+use crate::error::{Error, Result, Wanted};
+use crate::hint::{instead, listed};
 use crate::ingest::settings::Settings;
 use crate::store::Store;
 
@@ -27,6 +27,15 @@ pub(super) fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)
             let sharing: Vec<&str> = places.iter().map(|&place| names[place]).collect();
             let what = format!("{} is the directory of the sources {}", source.display(), listed(&sharing));
             return Err(Error::refused(what, "give one of those names"));
+        }
+    }
+    if named.is_none() && !source.is_dir() {
+        let known: Vec<&str> =
+            (0..names.len()).filter(|&place| folder(place).is_some()).map(|place| names[place]).collect();
+        if !known.is_empty() {
+            let name = source.display().to_string();
+            let what = format!("source or directory {name:?}");
+            return Err(Error::not_found(Wanted::Source, what, instead(&name, &known, "sources", None)));
         }
     }
     let other = named.or((names.len() == 1).then_some(0)).filter(|&place| folder(place).is_some());

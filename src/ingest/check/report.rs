@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_schema::DataType;
 use serde::Serialize;
 
+use crate::hint::visible;
 use crate::ingest::limit::Limit;
 use crate::key::Date;
 use crate::panel::show;
@@ -54,6 +55,10 @@ pub struct SourceReport {
     /// Rows that the store leaves out by rule, since the source joins left and no other has their key. They are no
     /// differences.
     pub left_out: u64,
+    /// Rows of the source that are left out because another row of the stock has their key.
+    pub merged_rows: u64,
+    /// Rows of the source that are left out because their date cannot be read.
+    pub dropped_rows: u64,
     /// Rows that are not as the source has them, by stock or date, because the store keeps to what it has whatever the
     /// source says.
     pub kept: Vec<KeptRows>,
@@ -119,8 +124,7 @@ impl fmt::Display for SourceDifference {
         for key in [&self.code, &date].into_iter().flatten().chain(&self.key) {
             write!(f, "{key} ")?;
         }
-        let or_none = |side: &Option<String>| side.clone().unwrap_or_default();
-        let (store, source) = (or_none(&self.store), or_none(&self.source));
+        let [store, source] = [&self.store, &self.source].map(|side| side.as_deref().map(visible).unwrap_or_default());
         match (self.what, &self.column) {
             (Differs::Row, _) if self.store.is_some() => write!(f, "the store has a row, the source has none"),
             (Differs::Row, _) => write!(f, "the source has a row, the store has none"),
@@ -270,6 +274,8 @@ impl SourceReport {
             self.only_in_store += part.only_in_store;
             self.only_in_source += part.only_in_source;
             self.left_out += part.left_out;
+            self.merged_rows += part.merged_rows;
+            self.dropped_rows += part.dropped_rows;
             for (column, count) in part.differing_columns {
                 *self.differing_columns.entry(column).or_default() += count;
             }

@@ -14,7 +14,7 @@ use super::join::Brought;
 use super::origins::{Origins, refused_then};
 use super::place::source_of;
 use super::report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
-use super::tasks::{Answered, Task};
+use super::tasks::{Answered, Task, byte_len};
 use super::units::{Series, Units};
 use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
@@ -121,9 +121,10 @@ fn compare_in_batches(
         let origins = Origins::new(store, survey, (&sources, &missing), &settings)?;
         let tasks = Task::all(store, survey, share)?;
         observer.begin("verify source", "files", survey.files().count() as u64);
-        let parts = workers.try_map(tasks.len(), |task| {
+        let fewer = workers.for_columns(survey.columns.len())?;
+        let parts = fewer.as_ref().unwrap_or(workers).try_map(tasks.len(), |task| {
             let Task { inputs, answered } = &tasks[task];
-            let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
+            let lens = survey.inputs[inputs.clone()].iter().map(|input| byte_len(input, survey.columns.len()));
             let largest = lens.max().unwrap_or(0).max(share);
             let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
             let brought = brought.as_ref();
@@ -228,6 +229,8 @@ impl Comparison<'_> {
                     keys.iter_mut().zip(key).for_each(|(all, array)| all.push(array));
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
                     part.report.files += reader.files().len() as u64;
+                    part.report.merged_rows += reader.files().iter().map(|file| file.merged).sum::<u64>();
+                    part.report.dropped_rows += reader.files().iter().map(|file| file.dropped).sum::<u64>();
                     part.report.rows += reader.dates().len() as u64;
                     series.push(Series {
                         input,
@@ -317,10 +320,13 @@ impl Comparison<'_> {
         let row_count = reader.dates().len();
         let undecodable = |why| BadFile { file: 0, reason: Reason::undecodable(why) };
         let found = reader.read(columns.clone())?.into_iter().zip(&self.survey.columns[columns]);
+        // Of many columns, files may lack most.
+        let mut nulls: HashMap<&DataType, ArrayRef> = HashMap::new();
+        let mut none = |column| nulls.entry(column).or_insert_with_key(|kind| new_null_array(kind, row_count)).clone();
         found
             .map(|(values, column)| match values {
                 Some(values) => values.into_array(row_count).map_err(undecodable),
-                None => Ok(new_null_array(&column.data_type, row_count)),
+                None => Ok(none(&column.data_type)),
             })
             .collect()
     }

@@ -4,8 +4,15 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::ingest::gather::plan;
-use crate::source::{FilesBy, Survey};
+use crate::source::{FilesBy, Input, Survey};
 use crate::store::Store;
+
+/// What an input takes for each of the panel's columns, also for those that its files lack.
+const SLOT_LEN: u64 = 64;
+
+/// What a row takes beside its values: its code, its place, which row goes there, its key as the store has it, and one
+/// column in the making. That is up to 48 bytes, and a third of them here, as there is room for three times a share.
+const ROW_LEN: u64 = 16;
 
 /// Neighbouring inputs, and the rows of the store that they are compared with.
 pub(super) struct Task {
@@ -17,10 +24,10 @@ impl Task {
     /// All inputs of `survey` in tasks of about `share` bytes. Each answers for all of the store's rows from its first unit
     /// up to the next task's first, so that together they answer for all.
     pub(in crate::ingest) fn all(store: &Store, survey: &Survey, share: u64) -> Result<Vec<Task>> {
-        let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-        let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
-        let mut tasks: Vec<Range<usize>> =
-            tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, share)).collect();
+        let lens: Vec<u64> = survey.inputs.iter().map(|input| byte_len(input, survey.columns.len())).collect();
+        let all = lens.iter().fold(0, |sum: u64, len| sum.saturating_add(*len));
+        let tasks = plan::tasks(&lens, (all / share) as usize + 1);
+        let mut tasks: Vec<Range<usize>> = tasks.into_iter().flat_map(|task| large_apart(task, &lens, share)).collect();
         if tasks.is_empty() {
             // The store's rows are looked at in any case.
             tasks.push(0..0);
@@ -37,6 +44,12 @@ impl Task {
         });
         Ok(tasks.into_iter().zip(answered).map(|(inputs, answered)| Task { inputs, answered }).collect())
     }
+}
+
+/// What of a share `input` takes, whose files have some of so many columns.
+pub(super) fn byte_len(input: &Input, columns: usize) -> u64 {
+    let rows = input.row_count.saturating_mul(ROW_LEN);
+    input.decoded_len.saturating_add(rows).saturating_add(columns as u64 * SLOT_LEN)
 }
 
 /// A place among the store's dates, and one in code order among its stocks.

@@ -83,8 +83,7 @@ impl Codes {
 
     /// Notes that rows with these numbers stay.
     pub(in crate::ingest) fn keep(&self, numbers: &[u32]) {
-        let mut known = self.lock();
-        numbers.iter().for_each(|&number| known.all.is_used[number as usize] = true);
+        self.lock().all.keep(numbers);
     }
 
     /// All of them.
@@ -130,6 +129,11 @@ impl AllCodes {
     /// By number.
     pub(in crate::ingest) fn all(&self) -> impl Iterator<Item = &str> {
         (0..self.ends.len() as u32).map(|number| self.get(number))
+    }
+
+    /// Notes that rows with these numbers stay.
+    pub(in crate::ingest) fn keep(&mut self, numbers: &[u32]) {
+        numbers.iter().for_each(|&number| self.is_used[number as usize] = true);
     }
 
     /// Adds those of another run, whose numbers go on from these.

@@ -203,10 +203,10 @@ impl<'a> Intake<'a> {
         let inputs = || self.inputs(index, codes.as_ref());
         let frame = Frame::new(vec![(inputs()?, reader.dates().to_vec())]);
         let count = self.survey.columns.len();
-        let mut columns = Vec::with_capacity(count);
+        let (mut columns, mut next) = (Vec::new(), 0);
         let mut at_once = COLUMNS_AT_ONCE;
-        while columns.len() < count {
-            let group = columns.len()..(columns.len() + at_once).min(count);
+        while next < count {
+            let group = next..(next + at_once).min(count);
             let found = match reader.read(group.clone()) {
                 Ok(found) => found,
                 Err(_) if at_once > 1 && reader.was_too_large() => {
@@ -215,12 +215,15 @@ impl<'a> Intake<'a> {
                 }
                 Err(bad) => return Ok(Err(bad)),
             };
-            for (values, column) in found.into_iter().zip(&self.survey.columns[group]) {
+            next = group.end;
+            for (values, at) in found.into_iter().zip(group) {
+                let Some(values) = values else { continue };
                 let mut dictionary = DictionaryBuilder::default();
-                let lane = values.map(|values| Lane::new(values, reader.dates().len(), &mut dictionary));
-                let lane = lane.transpose()?.flatten();
-                let signed = column.data_type.is_signed_integer();
-                columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
+                let lane = Lane::new(values, reader.dates().len(), &mut dictionary)?;
+                let lanes = lane.into_iter().map(|lane| (0, lane)).collect();
+                let signed = self.survey.columns[at].data_type.is_signed_integer();
+                let column = frame.column(lanes, signed, dictionary, self.spill)?;
+                columns.extend(column.map(|column| (at, column)));
             }
         }
         blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?));

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::shuffle::{Extent, Shelf, Spill, SpillMap};
-use crate::source::{FrameSchema, Losses, SourceOptions, of_frame_on, take_frame, unreadable};
+use crate::source::{FrameSchema, Losses, check_decimals, odd_values, of_frame_on, take_frame, unreadable};
 use crate::store::{Store, StoreWriter};
 
 /// Rows in memory, or made while they are read: batches of one schema.
@@ -102,19 +102,20 @@ impl Parted {
     pub(in crate::ingest) fn sections(
         &self,
         stages: &Stages,
-        options: &SourceOptions,
+        frame: &FrameSchema,
         (panel, before): (&PanelSchema, Option<&Store>),
         spill: &Spill,
     ) -> Result<Sections> {
+        let read_by = (frame.options(), !frame.joins());
         let read = |(_, extents): &(Date, Vec<Extent>), allowance: &Arc<_>| {
-            Ok(take_frame(&self.batches(extents)?, &self.schema, options, panel, allowance))
+            Ok(take_frame(&self.batches(extents)?, &self.schema, read_by, panel, allowance))
         };
         let (sections, codes) = gather(stages, (&self.dates, "dates"), (panel, before), spill, read)?;
         let of_date = |(section, (date, _)): (std::result::Result<_, _>, &(Date, _))| {
             section.map_err(|reason| of_frame_on(*date, &reason))
         };
         let sections = sections.into_iter().zip(&self.dates).map(of_date).collect::<Result<_>>()?;
-        let mut sections = Sections::new(sections, codes);
+        let mut sections = Sections::new(sections, codes.into_all());
         sections.losses.join(self.losses.clone());
         Ok(sections)
     }
@@ -160,12 +161,18 @@ impl Parts {
 
 /// `batch` with its dictionaries written out: parts of a stream may have different ones.
 fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
-    let column = |(field, array): (&Arc<Field>, &ArrayRef)| match array.data_type() {
-        DataType::Dictionary(_, value) => {
-            let array = cast(array, value).map_err(unreadable)?;
-            Ok((Field::new(field.name(), value.as_ref().clone(), true), array))
-        }
-        _ => Ok((Field::new(field.name(), field.data_type().clone(), true), array.clone())),
+    let column = |(field, array): (&Arc<Field>, &ArrayRef)| {
+        let odd = |what: String| odd_values(field.name(), &what);
+        let array = match array.data_type() {
+            DataType::Dictionary(_, value) => {
+                // Its keys may be those of no entry.
+                array.to_data().validate_values().map_err(|error| odd(error.to_string()))?;
+                cast(array, value).map_err(unreadable)?
+            }
+            _ => array.clone(),
+        };
+        check_decimals(&array).map_err(odd)?;
+        Ok((Field::new(field.name(), array.data_type().clone(), true), array))
     };
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns()).map(column);

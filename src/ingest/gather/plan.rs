@@ -54,7 +54,8 @@ fn split(lens: impl ExactSizeIterator<Item = u64>, target: u128) -> Vec<Range<us
 /// What is wrong, and the way out, where `memory` does not hold the list of where each of `columns` lies on `dates`.
 pub(in crate::ingest) fn too_long(dates: usize, columns: usize, memory: u64) -> Option<(String, Remedy)> {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    let len = (dates as u64).saturating_mul(columns as u64).saturating_mul(size_of::<ChunkRecord>() as u64);
+    // Once as it is made, and once more as it is written.
+    let len = (dates as u64).saturating_mul(columns as u64).saturating_mul(2 * size_of::<ChunkRecord>() as u64);
     (len > memory).then(|| {
         let what = format!(
             "the list of where {columns} columns lie on {dates} dates would take {} MiB, more than the memory, which is {} MiB",

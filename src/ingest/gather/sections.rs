@@ -1,6 +1,8 @@
 //! Whole dates that are given, as per-date files or as rows in memory: each is spilled as a block of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::codes::{AllCodes, Codes};
@@ -11,17 +13,39 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
-use crate::shuffle::{Block, Frame, Inputs, Spill};
-use crate::source::{Allowance, Losses, SectionRows};
+use crate::shuffle::{Block, Frame, Inputs, Spill, SpillMap};
+use crate::source::{Allowance, Losses, SectionRows, SourceOptions, check_machine, read_section};
 use crate::store::Store;
 
 /// The rows of one date.
 pub(in crate::ingest) struct Section {
     pub(in crate::ingest) date: Date,
-    blocks: Vec<Block>,
+    pub(in crate::ingest) blocks: Vec<Block>,
     /// The numbers of its codes.
-    codes: Vec<u32>,
-    losses: Losses,
+    pub(in crate::ingest) codes: Vec<u32>,
+    pub(in crate::ingest) losses: Losses,
+}
+
+/// Per-date files that are given to a source.
+pub(in crate::ingest) struct GivenFiles<'g> {
+    pub(in crate::ingest) files: &'g [PathBuf],
+    /// How they are read.
+    pub(in crate::ingest) options: &'g SourceOptions,
+    /// The panel as the source sees it, and all of it.
+    pub(in crate::ingest) panel: &'g PanelSchema,
+    pub(in crate::ingest) whole: &'g PanelSchema,
+    /// What the source has.
+    pub(in crate::ingest) before: &'g Store,
+}
+
+/// What per-date files hold.
+pub(in crate::ingest) struct FilesRead {
+    /// For each file its rows, or why it cannot be used.
+    pub(in crate::ingest) sections: Vec<Result<Section, Reason>>,
+    /// The codes of the rows by number, none of which is known to stay.
+    pub(in crate::ingest) codes: AllCodes,
+    pub(in crate::ingest) spill: SpillMap,
+    pub(in crate::ingest) notes: Vec<String>,
 }
 
 /// The rows of several dates.
@@ -67,6 +91,28 @@ pub(in crate::ingest) fn gather<'p, T: Sync>(
     Ok((sections, codes))
 }
 
+impl GivenFiles<'_> {
+    /// Reads these of the files, and spills each as a section, or says why not.
+    ///
+    /// # Errors
+    /// When the machine fails, a file cannot be written, or the observer cancels.
+    pub(in crate::ingest) fn gather(
+        &self,
+        range: Range<usize>,
+        stages: &Stages,
+        spill: &Spill,
+    ) -> Result<(Vec<Result<Section, Reason>>, Codes)> {
+        let read = |path: &PathBuf, allowance: &Arc<Allowance>| {
+            let section = read_section(path, self.options, (self.panel, self.whole), allowance);
+            if section.is_err() {
+                check_machine(path)?;
+            }
+            Ok(section)
+        };
+        gather(stages, (&self.files[range], "files"), (self.panel, Some(self.before)), spill, read)
+    }
+}
+
 impl Section {
     /// Spills `rows` as a block of one date; their codes get numbers among `codes`. Or says why they cannot be used.
     fn new(
@@ -86,17 +132,21 @@ impl Section {
         });
         let frame = Frame::new(series.collect());
         numbers.dedup();
-        let mut columns = Vec::with_capacity(panel.columns.len());
+        let mut columns = Vec::new();
         for (place, column) in panel.columns.iter().enumerate() {
             let mut dictionary = DictionaryBuilder::default();
             let mut lanes = Vec::new();
-            for array in rows.column(place) {
+            for (series, array) in rows.column(place).enumerate() {
                 match array {
-                    Ok(array) => lanes.push(Lane::of_rows(&array, &mut dictionary)?),
+                    Ok(array) => {
+                        let lane = Lane::of_rows(&array, &mut dictionary)?;
+                        lanes.extend(lane.map(|lane| (series as u32, lane)));
+                    }
                     Err(reason) => return Ok(Err(reason)),
                 }
             }
-            columns.push(frame.column(lanes, column.data_type.is_signed_integer(), dictionary, spill)?);
+            let found = frame.column(lanes, column.data_type.is_signed_integer(), dictionary, spill)?;
+            columns.extend(found.map(|found| (place, found)));
         }
         let blocks = texts.counted(frame.finish(columns, spill)?);
         Ok(Ok(Section { date: rows.date, blocks, codes: numbers, losses: rows.losses }))
@@ -105,7 +155,7 @@ impl Section {
 
 impl Sections {
     /// `sections`, whose rows have numbers of `codes`; no two are of one date.
-    pub(in crate::ingest) fn new(sections: Vec<Section>, codes: Codes) -> Sections {
+    pub(in crate::ingest) fn new(sections: Vec<Section>, mut codes: AllCodes) -> Sections {
         let sections: BTreeMap<Date, Section> = sections.into_iter().map(|section| (section.date, section)).collect();
         let dates = sections.keys().copied().collect();
         let mut blocks = Vec::with_capacity(sections.len());
@@ -115,7 +165,7 @@ impl Sections {
             blocks.extend(section.blocks);
             losses.join(section.losses);
         }
-        Sections { dates, blocks, inputs: codes.into_all(), losses }
+        Sections { dates, blocks, inputs: codes, losses }
     }
 
     /// The code of each input; `None` where no row has it.

@@ -212,16 +212,17 @@ impl<'a> Stages<'a> {
         survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
-        let texts = Texts::new(&survey.columns, self.workers.memory(), Some(survey)).beside(before)?;
-        let intake = Intake::new(survey, spill, self.observer, texts, (self.workers.memory(), self.workers.count()));
+        let fewer = self.workers.for_columns(survey.columns.len())?;
+        let workers = fewer.as_ref().unwrap_or(&self.workers);
+        let texts = Texts::new(&survey.columns, workers.memory(), Some(survey)).beside(before)?;
+        let intake = Intake::new(survey, spill, self.observer, texts, (workers.memory(), workers.count()));
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
         // what a block takes, and blocks of half a share serve as well as larger ones.
-        let task_count =
-            (self.workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
+        let task_count = (workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("read", "files", survey.files().count() as u64);
-        let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
+        let parts = workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
         self.observer.end();
         let (mut all, mut skipped) = (Gathered::default(), Vec::new());
         for (part, bad) in parts {
@@ -326,7 +327,8 @@ impl<'a> Stages<'a> {
             }
             Ok(sealed)
         };
-        let sealed = self.workers.try_map(segments.len(), seal)?;
+        let fewer = self.workers.for_columns(columns.len())?;
+        let sealed = fewer.as_ref().unwrap_or(&self.workers).try_map(segments.len(), seal)?;
         self.observer.end();
         Ok(sealed)
     }

@@ -55,11 +55,10 @@ impl<'a> Texts<'a> {
 
     /// Adds the texts of `blocks` of the same stocks.
     pub(in crate::ingest) fn count(&self, blocks: &[Block]) {
-        let columns = blocks.first().map_or(&[][..], |block| &block.columns);
-        for (column, own_len) in columns.iter().zip(&self.lens) {
-            let Some(texts) = column.as_ref().and_then(|column| column.dictionary.as_ref()) else { continue };
+        for (at, column) in blocks.first().into_iter().flat_map(|block| block.columns.iter()) {
+            let Some(texts) = &column.dictionary else { continue };
             let len = texts.byte_len() + texts.len() * CODE_LEN + OVERHEAD;
-            own_len.fetch_add(len, Ordering::Relaxed);
+            self.lens[at].fetch_add(len, Ordering::Relaxed);
             self.len.fetch_add(len, Ordering::Relaxed);
         }
     }

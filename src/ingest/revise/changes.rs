@@ -12,6 +12,9 @@ use crate::ingest::appended::AppendedDate;
 use crate::key::Date;
 use crate::store::DateChange;
 
+/// More rows or values than there can be of any; so many sums of these are no more than a number can be.
+const MOST: u64 = 1 << 50;
+
 /// Changes told in full.
 pub(in crate::ingest) const EXAMPLES: usize = 10;
 
@@ -58,6 +61,11 @@ pub(in crate::ingest) struct Changes {
 pub(in crate::ingest) struct Lost {
     /// Values that turned null.
     pub(in crate::ingest) turned_null: u64,
+    /// Numbers that turned NaN.
+    pub(in crate::ingest) turned_nan: u64,
+    /// Of the values that turned null, those of a column of floats that were numbers, and not NaN.
+    #[serde(default)]
+    pub(in crate::ingest) null_of_numbers: u64,
     /// The stocks that had such a value, by number, or the dates compared where files are by date.
     units: Numbers,
 }
@@ -88,7 +96,7 @@ impl Numbers {
 
     /// All of them, ascending.
     pub(in crate::ingest) fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.0.len() as u32 * 64).filter(|&number| self.has(number))
+        (0..self.0.len() as u64 * 64).map(|number| number as u32).filter(|&number| self.has(number))
     }
 }
 
@@ -98,13 +106,16 @@ impl Lost {
         self.units.has(unit)
     }
 
-    pub(in crate::ingest) fn note(&mut self, unit: u32) {
+    pub(in crate::ingest) fn note(&mut self, unit: u32, of_number: bool) {
         self.turned_null += 1;
+        self.null_of_numbers += u64::from(of_number);
         self.units.add(unit);
     }
 
     pub(in crate::ingest) fn extend(&mut self, more: &Lost) {
         self.turned_null += more.turned_null;
+        self.turned_nan += more.turned_nan;
+        self.null_of_numbers += more.null_of_numbers;
         self.units.add_all(&more.units);
     }
 }
@@ -197,7 +208,8 @@ pub struct RowChange {
     pub now: Option<String>,
 }
 
-/// A word for what became of a row.
+/// A word for what became of a row. The type has a name since a field that is spelt `&str` would be borrowed from what
+/// is read.
 type Word = &'static str;
 
 fn word_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
@@ -215,6 +227,22 @@ impl Changes {
             lost_values: vec![Lost::default(); columns],
             ..Changes::default()
         }
+    }
+
+    /// Whether the counts are such as there can be, of so many columns.
+    pub(in crate::ingest) fn are_possible(&self, columns: usize) -> bool {
+        let Changes { rows_before, lost_appended, left_out, parted, stayed, lost, .. } = self;
+        let alone = [*rows_before, *lost_appended, *left_out, *parted, stayed.count, lost.count];
+        let turned = self.lost_values.iter().flat_map(|lost| [lost.turned_null, lost.turned_nan, lost.null_of_numbers]);
+        let of_columns = self.columns.iter().chain(&self.filled).copied().chain(turned);
+        let of_stocks = self.rows_of.iter().all(|(_, rows)| rows.all().iter().all(|count| *count <= MOST));
+        let of_date = |dirty: &DirtyDate| {
+            [dirty.added, dirty.restated, dirty.filled, dirty.removed].iter().all(|count| *count <= u32::MAX.into())
+        };
+        [self.columns.len(), self.filled.len(), self.lost_values.len()] == [columns; 3]
+            && alone.into_iter().chain(of_columns).all(|count| count <= MOST)
+            && of_stocks
+            && self.dirty.iter().all(of_date)
     }
 
     /// Adds those of later dates. Rows by stock are left to whoever counts them for all.
@@ -239,8 +267,8 @@ impl Changes {
 }
 
 impl UnitNow {
-    /// Whether it can be what one of so many sources has.
-    pub(in crate::ingest) fn is_whole(&self, source_count: usize) -> bool {
+    /// Whether it can be what a source has beside those at `others`.
+    pub(in crate::ingest) fn is_whole(&self, others: &[usize]) -> bool {
         let follow = |rows: &[Range<usize>]| {
             let mut end = 0;
             rows.iter().all(|rows| {
@@ -252,9 +280,9 @@ impl UnitNow {
         let moved = self.moved.as_deref().unwrap_or_default();
         let rows: Vec<Range<usize>> = moved.iter().map(|piece| piece.rows.clone()).collect();
         let counts = |piece: &PieceNow| {
-            let others = piece.others.iter().flatten();
-            let all = others.map(|&(place, count)| (place < source_count).then_some(count));
-            all.chain([Some(piece.own)]).all(|count| count.is_some_and(|count| count <= piece.rows.len()))
+            let (places, mut counts): (Vec<usize>, Vec<usize>) = piece.others.iter().flatten().copied().unzip();
+            counts.push(piece.own);
+            (piece.others.is_none() || places == others) && counts.iter().all(|count| *count <= piece.rows.len())
         };
         follow(&self.cuts) && follow(&rows) && moved.iter().all(counts)
     }

@@ -4,10 +4,9 @@
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
-use super::merged::without;
 use super::revision::{Given, Revision, Unit};
 use super::tallies::{Counts, Tallies, count_row};
-use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
+use crate::compare::{Alignment, Marks, Origin, Pair, Run, Turned, for_each_difference, without};
 use crate::error::{Error, Result};
 use crate::ingest::appended::AppendedDate;
 use crate::ingest::gather::stages::Stages;
@@ -23,7 +22,7 @@ const DATES_AT_ONCE: usize = 32;
 
 /// A value that differs: where it lies now and where it was, if it does and did.
 struct Differing {
-    now: Option<(usize, usize)>,
+    now: Option<(Origin, usize)>,
     before: Option<usize>,
     column: usize,
     change: &'static str,
@@ -108,8 +107,8 @@ impl Revision<'_> {
         let count_before = dirty.change_count();
         let mut differing = self.compare_pairs(before, &alignment.pairs, (&mut *dirty, &mut *changes, &mut *counts))?;
         alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
-        let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
-        alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
+        let read = |runs: &[Run]| self.stocks_of(runs, None);
+        read(&alignment.added).into_iter().for_each(|stock| changes.stocks.add(stock));
         let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
         // Those that are new to the panel, or gone from it.
         let (mut added, mut removed, mut moved) = (alignment.added.clone(), alignment.removed.clone(), None);
@@ -118,7 +117,7 @@ impl Revision<'_> {
             let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
             let joined = without(&added, &merged.new);
             let parted = self.parted(&merged, alignment, unit, section.as_ref())?;
-            removed = without(&removed, &parted);
+            removed.retain(|row| parted.binary_search(row).is_err());
             differing.extend(self.compare_moved(
                 before,
                 (&joined, &parted),
@@ -127,12 +126,13 @@ impl Revision<'_> {
             moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
             added = merged.new;
         }
-        dirty.added += added.len() as u64;
+        let (added_stocks, left_stocks) = (read(&added), read(&alignment.left_out));
+        dirty.added += added_stocks.len() as u64;
         dirty.removed += removed.len() as u64;
-        added.iter().for_each(|row| count_row(counts, stock(row), |of| &mut of.added));
+        added_stocks.into_iter().for_each(|stock| count_row(counts, stock, |of| &mut of.added));
         removed.iter().for_each(|&row| count_row(counts, stocks[row], |of| &mut of.removed));
-        changes.left_out += alignment.left_out.len() as u64;
-        alignment.left_out.iter().for_each(|row| changes.left_stocks.add(stock(row)));
+        changes.left_out += left_stocks.len() as u64;
+        left_stocks.into_iter().for_each(|stock| changes.left_stocks.add(stock));
         alignment.parted.iter().for_each(|&row| changes.left_stocks.add(stocks[row]));
         if !(alignment.left_out.is_empty() && alignment.parted.is_empty()) {
             changes.left_dates.insert(date);
@@ -141,11 +141,10 @@ impl Revision<'_> {
         if is_dirty && changes.examples.len() < EXAMPLES {
             changes.examples.extend(self.examples(date, before, &differing, (&added, &removed))?);
         }
-        let cuts = |_| match self.source_count {
-            1 => self.cut(alignment, before),
-            _ => Vec::new(),
-        };
-        Ok(is_dirty.then_some(()).map(cuts).map(|cuts| UnitNow { cuts, moved }))
+        Ok(is_dirty.then(|| UnitNow {
+            cuts: if self.source_count == 1 { self.cut(alignment, before) } else { Vec::new() },
+            moved,
+        }))
     }
 
     /// Compares rows that the source had with those that take their place, and adds what differs; the first such values.
@@ -165,12 +164,14 @@ impl Revision<'_> {
             let lost = &mut changes.lost_values[column];
             let (differing, change) =
                 if column < columns_before { (&mut restated, "restated") } else { (&mut filled, "filled") };
-            let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
+            let logical = &self.sealer.columns[column + 2].logical;
             let of_before = before.and_then(|before| before.column(column));
             let of_block = |block| self.sealer.gathering.column(block, column);
-            for_each_difference(of_before, of_block, pairs, signed, |row, row_before, has_value| {
-                if !has_value {
-                    lost.note(place.unwrap_or_else(|| stocks[row_before]));
+            for_each_difference(of_before, of_block, pairs, logical, |row, row_before, turned| {
+                match turned {
+                    Turned::Null { of_number } => lost.note(place.unwrap_or_else(|| stocks[row_before]), of_number),
+                    Turned::Nan => lost.turned_nan += 1,
+                    Turned::Another => {}
                 }
                 differing[row] = true;
                 changes.stocks.add(stocks[row_before]);
@@ -198,33 +199,40 @@ impl Revision<'_> {
     fn compare_moved(
         &self,
         before: Option<&Before>,
-        (joined, parted): (&[(usize, usize)], &[usize]),
+        (joined, parted): (&[Run], &[usize]),
         (dirty, changes, counts): (&mut DirtyDate, &mut Changes, &mut Counts),
     ) -> Vec<Differing> {
         changes.parted += parted.len() as u64;
-        let (mut filled, mut restated) = (vec![false; joined.len()], vec![false; parted.len()]);
+        let joined_stocks = self.stocks_of(joined, None);
+        let (mut filled, mut restated) = (vec![false; joined_stocks.len()], vec![false; parted.len()]);
         let mut first = Vec::new();
         for column in (0..changes.columns.len()).filter(|column| !self.key.contains(column)) {
-            for (&(block, row), has_value) in joined.iter().zip(&mut filled) {
-                let values = self.sealer.gathering.column(block, column);
-                if values.is_some_and(|values| values.is_valid(row)) {
+            let mut note = |now, before, change| {
+                if first.len() < EXAMPLES {
+                    first.push(Differing { now, before, column, change });
+                }
+            };
+            let (count, mut rest) = (&mut changes.filled[column], &mut filled[..]);
+            for Run { origin, rows } in joined {
+                let has_value;
+                (has_value, rest) = rest.split_at_mut(rows.len());
+                let Some(values) = self.sealer.column(column, *origin, None) else { continue };
+                for (row, has_value) in rows.clone().zip(has_value).filter(|(row, _)| values.is_valid(*row)) {
                     *has_value = true;
-                    changes.filled[column] += 1;
-                    let now = Some((block, row));
-                    first.push(Differing { now, before: None, column, change: "filled" });
+                    *count += 1;
+                    note(Some((*origin, row)), None, "filled");
                 }
             }
             let Some(values) = before.and_then(|before| before.column(column)) else { continue };
             for (&row, has_value) in parted.iter().zip(&mut restated).filter(|(row, _)| values.is_valid(**row)) {
                 *has_value = true;
                 changes.columns[column] += 1;
-                first.push(Differing { now: None, before: Some(row), column, change: "restated" });
+                note(None, Some(row), "restated");
             }
-            first.truncate(EXAMPLES);
         }
-        for (&(block, row), _) in joined.iter().zip(&filled).filter(|(_, has_value)| **has_value) {
+        for (stock, _) in joined_stocks.into_iter().zip(filled).filter(|(_, has_value)| *has_value) {
             dirty.filled += 1;
-            count_row(counts, self.sealer.gathering.stock(block, row), |of| &mut of.filled);
+            count_row(counts, stock, |of| &mut of.filled);
         }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         for (&row, _) in parted.iter().zip(&restated).filter(|(_, has_value)| **has_value) {
@@ -299,7 +307,7 @@ impl Revision<'_> {
         date: Date,
         before: Option<&Before>,
         differing: &[Differing],
-        (added, removed): (&[(usize, usize)], &[usize]),
+        (added, removed): (&[Run], &[usize]),
     ) -> Result<Vec<RowChange>> {
         let change = |row: &RecordBatch, change| {
             let (code, key) = (show(row.column(0), 0), self.key_of(row));
@@ -307,7 +315,7 @@ impl Revision<'_> {
         };
         let mut examples = Vec::new();
         for Differing { now, before: was, column, change: what } in differing.iter().take(EXAMPLES) {
-            let now = now.map(|(block, row)| self.row(date, Origin::Block(block), row, None)).transpose()?;
+            let now = now.map(|(origin, row)| self.row(date, origin, row, None)).transpose()?;
             let was = was.map(|row| self.row(date, Origin::Before, row, before)).transpose()?;
             let Some(row) = now.as_ref().or(was.as_ref()) else { continue };
             let value = |row: &Option<RecordBatch>| {
@@ -320,8 +328,9 @@ impl Revision<'_> {
                 ..change(row, what)
             });
         }
-        for &(block, row) in added.iter().take(EXAMPLES) {
-            let row = self.row(date, Origin::Block(block), row, None)?;
+        let added = added.iter().flat_map(|run| run.rows.clone().map(|row| (run.origin, row)));
+        for (origin, row) in added.take(EXAMPLES) {
+            let row = self.row(date, origin, row, None)?;
             examples.push(change(&row, "added"));
         }
         for &row in removed.iter().take(EXAMPLES) {
@@ -340,7 +349,7 @@ impl Revision<'_> {
         let columns = self.sealer.columns.iter().zip(body.into_chunks());
         let arrays = columns.map(|(column, (chunk, null_count))| {
             let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };
-            let array = chunk_array(column, 1, null_count, &chunk).map_err(damaged)?;
+            let array = chunk_array(column, column.dictionary.as_ref(), 1, null_count, &chunk).map_err(damaged)?;
             Ok((column.name.as_str(), restore(&array, &column.logical)?, true))
         });
         let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
@@ -349,11 +358,11 @@ impl Revision<'_> {
 }
 
 /// The block and row of the `at`-th of all rows in `pairs`.
-fn row_of(pairs: &[Pair], at: usize) -> Option<(usize, usize)> {
+fn row_of(pairs: &[Pair], at: usize) -> Option<(Origin, usize)> {
     let mut start = 0;
     pairs.iter().find_map(|pair| {
         let within = at - start;
         start += pair.len;
-        (at < start).then_some((pair.block, pair.row + within))
+        (at < start).then_some((Origin::Block(pair.block), pair.row + within))
     })
 }

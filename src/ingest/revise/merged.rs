@@ -7,7 +7,7 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 
 use super::changes::PieceNow;
 use super::revision::{Aligned, Revision, Unit};
-use crate::compare::{Alignment, KeyOrder, Origin, Run, within};
+use crate::compare::{Alignment, KeyOrder, Origin, Place, Run, within};
 use crate::error::Result;
 use crate::ingest::seal::before::Before;
 use crate::key::Date;
@@ -20,8 +20,8 @@ pub(in crate::ingest) struct Merged {
     pub(in crate::ingest) runs: Vec<Run>,
     /// Which of them the source has now.
     pub(in crate::ingest) own: BooleanBuffer,
-    /// Rows that the whole section lacked: block and row.
-    pub(in crate::ingest) new: Vec<(usize, usize)>,
+    /// Rows of blocks that the whole section lacked.
+    pub(in crate::ingest) new: Vec<Run>,
     /// Rows of the whole section that are gone.
     pub(in crate::ingest) gone: Vec<usize>,
     /// The rows that each piece of the section has now; where it had none, the pieces they make.
@@ -46,14 +46,6 @@ impl Merged {
             }
         }
         bits.finish()
-    }
-
-    fn take(&mut self, origin: Origin, rows: Range<usize>) {
-        match self.runs.last_mut() {
-            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
-            _ if rows.is_empty() => {}
-            _ => self.runs.push(Run { origin, rows }),
-        }
     }
 }
 
@@ -100,32 +92,29 @@ impl Revision<'_> {
         merged.is_moved = vec![false; ends.len().max(1)];
         // A damaged section may name any stock.
         let rank = |stock: u32| self.ranks().get(stock as usize).copied().unwrap_or(u32::MAX);
-        let places = alignment.runs.iter().flat_map(|run| run.rows.clone().map(|row| (run.origin, row)));
-        let stocks = self.stocks_of(&alignment.runs, before).into_iter();
-        let now: Vec<(u32, Origin, usize)> =
-            stocks.zip(places).map(|(stock, (origin, row))| (stock, origin, row)).collect();
+        let now = self.stocks_of(&alignment.runs, before);
+        let mut place = Place::first(&alignment.runs);
         let (mut row, mut n, mut piece) = (0, 0, 0);
         loop {
             // Mostly the source has what the panel has.
             let start = row;
-            while let (Some(a), Some((b, ..))) = (whole_stocks.get(row), now.get(n))
-                && a == b
-                && order.compare(row, n).is_eq()
-            {
-                (row, n) = (row + 1, n + 1);
-            }
+            let both = whole_stocks[row..].iter().zip(&now[n..]).enumerate();
+            let is_in_both =
+                |&(at, (a, b)): &(usize, (&u32, &u32))| a == b && order.compare(start + at, n + at).is_eq();
+            let len = both.take_while(is_in_both).count();
+            place.pass(len);
+            (row, n) = (row + len, n + len);
             while let Some(end) = ends.get(piece).filter(|&&end| end < row) {
                 starts.push(own.len() + end.saturating_sub(start));
                 piece += 1;
             }
-            merged.take(Origin::Before, start..row);
+            Run::push(&mut merged.runs, Origin::Before, start..row);
             own.append_n(row - start, true);
-            let next = now.get(n).copied();
-            let order = match (whole_stocks.get(row), next) {
+            let order = match (whole_stocks.get(row), now.get(n)) {
                 (None, None) => break,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(&a), Some((b, ..))) => rank(a).cmp(&rank(b)).then_with(|| order.compare(row, n)),
+                (Some(&a), Some(&b)) => rank(a).cmp(&rank(b)).then_with(|| order.compare(row, n)),
             };
             if order.is_le() {
                 while ends.get(piece).is_some_and(|&end| row >= end) {
@@ -137,21 +126,22 @@ impl Revision<'_> {
                 let at = piece.min(merged.is_moved.len() - 1);
                 merged.is_moved[at] = true;
             };
-            match (order, next) {
+            match (order, place.next()) {
                 (Ordering::Less, _) if others.as_ref().is_none_or(|others| others.value(row)) => {
-                    merged.take(Origin::Before, row..row + 1);
+                    Run::push(&mut merged.runs, Origin::Before, row..row + 1);
                     own.append(false);
                 }
                 (Ordering::Less, _) => {
                     merged.gone.push(row);
                     moved(&mut merged);
                 }
-                (Ordering::Greater, Some((_, origin, at))) => {
-                    merged.take(origin, at..at + 1);
+                (Ordering::Greater, Some(Run { origin, rows })) => {
+                    let rows = rows.start..rows.start + 1;
+                    Run::push(&mut merged.runs, origin, rows.clone());
                     own.append(true);
                     moved(&mut merged);
-                    if let Origin::Block(block) = origin {
-                        merged.new.push((block, at));
+                    if origin != Origin::Before {
+                        Run::push(&mut merged.new, origin, rows);
                     }
                 }
                 // Rows of one key were taken before.
@@ -159,6 +149,7 @@ impl Revision<'_> {
             }
             row += usize::from(order.is_le());
             n += usize::from(order.is_ge());
+            place.pass(usize::from(order.is_ge()));
         }
         merged.own = own.finish();
         let count = merged.row_count();
@@ -262,10 +253,4 @@ impl Revision<'_> {
             }
         }
     }
-}
-
-/// Those of `all` that are not among `some` of them, both in one order.
-pub(super) fn without<T: Copy + PartialEq>(all: &[T], some: &[T]) -> Vec<T> {
-    let mut some = some.iter().peekable();
-    all.iter().copied().filter(|one| some.next_if_eq(&one).is_none()).collect()
 }

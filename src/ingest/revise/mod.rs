@@ -8,5 +8,5 @@ pub(in crate::ingest) mod merged;
 pub(in crate::ingest) mod replan;
 pub(in crate::ingest) mod reseal;
 pub(in crate::ingest) mod revision;
-mod standing;
 mod tallies;
+mod wanted;

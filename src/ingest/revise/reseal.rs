@@ -4,6 +4,7 @@
 //! rows of a piece a source has. No other source's values are touched.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_buffer::BooleanBuffer;
@@ -12,7 +13,7 @@ use super::changes::Changes;
 use super::replan::{BatchOf, Plan, ValuesOf, What};
 use super::revision::{Aligned, Revision, Unit};
 use crate::compare::{Origin, Run, within};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{BatchRecord, ChunkLayout};
 use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace, Stages, Which};
 use crate::ingest::seal::before::Before;
@@ -119,7 +120,7 @@ impl Revision<'_> {
             let section = self.whole_section(batch.date)?;
             let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
             let whole = self.whole_keys(section.as_ref(), unit)?;
-            let runs = within(&merged.runs, rows.clone());
+            let runs = taken(&merged.runs, rows)?;
             check_taken(&runs, whole.as_ref(), Section::check_keys)?;
             self.sealer.batch(batch.date, &runs, whole.as_ref(), &layout, room)
         };
@@ -138,6 +139,7 @@ impl Revision<'_> {
             let BatchOf { unit, rows, .. } = &batch.of;
             let section = self.whole_section(batch.date)?;
             let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
+            taken(&merged.runs, rows)?;
             let bits = match place == self.place {
                 true => merged.own.slice(rows.start, rows.len()),
                 false => merged.rows_of(&self.rows_of(place, section.as_ref(), unit)?, rows.clone()),
@@ -167,12 +169,21 @@ impl Revision<'_> {
             }
             What::Rows { unit, rows } => {
                 let Aligned { before, alignment } = self.aligned(batch.date, unit, walk)?;
-                (before, within(&alignment.runs, rows.clone()))
+                (before, taken(&alignment.runs, rows)?)
             }
         };
         check_taken(&runs, before.as_ref(), Section::check)?;
         self.sealer.batch(batch.date, &runs, before.as_ref(), layout, room)
     }
+}
+
+/// These rows of `runs`. What is planned may come from a receipt: fewer rows must not be sealed as if they were all.
+fn taken(runs: &[Run], rows: &Range<usize>) -> Result<Vec<Run>> {
+    let taken = within(runs, rows.clone());
+    if taken.iter().map(|run| run.rows.len()).sum::<usize>() == rows.len() {
+        return Ok(taken);
+    }
+    Err(Error::refused("what was compared of a date has other rows than were gathered of it", "plan again"))
 }
 
 /// Damage must not be sealed again under a checksum that is right.

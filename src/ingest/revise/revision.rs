@@ -150,7 +150,7 @@ impl<'a> Revision<'a> {
     }
 
     /// The same, where rows stand of which this was known then.
-    pub(in crate::ingest) fn beside(self, then: KnownThen<'a>) -> Revision<'a> {
+    pub(in crate::ingest) fn knowing(self, then: KnownThen<'a>) -> Revision<'a> {
         Revision { then, ..self }
     }
 
@@ -273,15 +273,15 @@ impl<'a> Revision<'a> {
         let all = |before: &Before| Run { origin: Origin::Before, rows: 0..before.stock_numbers().len() };
         let keys_before = self.keys(before.map(all).as_slice(), before)?;
         let order = KeyOrder::new(&keys_before, &self.keys(&runs, None)?)?;
-        let mut rows = Vec::with_capacity(runs.iter().map(|run| run.rows.len()).sum());
-        for run in &runs {
-            let Origin::Block(block) = run.origin else { continue };
-            let stocks = self.sealer.gathering.stocks(block, run.rows.clone());
-            rows.extend(stocks.zip(run.rows.clone()).map(|(stock, row)| (stock, block, row)));
-        }
+        let stocks_read = self.stocks_of(&runs, None);
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         let compare = |row, n| order.compare(row, n);
-        self.joined(date, unit, before, Alignment::new(reread, stocks, marks, &rows, &self.ranks, compare))
+        self.joined(
+            date,
+            unit,
+            before,
+            Alignment::new(reread, stocks, marks, (&runs, &stocks_read), &self.ranks, compare),
+        )
     }
 
     /// The pieces that the rows of a unit make once it is aligned.

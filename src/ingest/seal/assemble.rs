@@ -12,11 +12,14 @@ use crate::error::Result;
 use crate::format::{NONE, Stored};
 use crate::panel::{Column, PanelSchema};
 use crate::segment::SegmentColumn;
-use crate::shuffle::Block;
+use crate::shuffle::{Block, Sparse};
 use crate::store::{
     ChunkFile, Ids, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
     SourceContents, StockChanges, Store,
 };
+
+/// The store's code for each of a block's.
+type Codes = Arc<[u32]>;
 
 /// What was decided.
 pub(in crate::ingest) struct Assembly {
@@ -26,8 +29,8 @@ pub(in crate::ingest) struct Assembly {
     pub(in crate::ingest) columns: Arc<[SegmentColumn]>,
     /// For each input, the number of its stock.
     pub(in crate::ingest) stocks: Vec<u32>,
-    /// For each block and column, the store's code for each of the block's codes.
-    pub(in crate::ingest) codes: Vec<Vec<Arc<[u32]>>>,
+    /// For each block and column of texts, the store's code for each of the block's codes.
+    pub(in crate::ingest) codes: Vec<Sparse<Arc<[u32]>>>,
 }
 
 /// The source whose rows are read.
@@ -142,7 +145,7 @@ pub(in crate::ingest) fn assemble(
         stored_before.entry(*id).or_default().push((*stored, logical));
     }
     let source = snapshot.sources[target.place].id;
-    let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
+    let mut block_codes: Vec<Sparse<Arc<[u32]>>> = blocks.iter().map(|_| Sparse::default()).collect();
     for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
         let key = panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1);
         let place = match places.get(index) {
@@ -159,10 +162,12 @@ pub(in crate::ingest) fn assemble(
         let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
             let known = snapshot.columns[place].dictionary.map(|number| number as usize);
             let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-            let dictionaries = blocks.iter().map(|block| block.columns[index].as_ref()?.dictionary.as_ref());
+            let dictionaries = blocks.iter().map(|block| block.columns.get(index)?.dictionary.as_ref());
             let known_values = known.map(|number| &snapshot.dictionaries[number]);
             let (values, codes) = join_dictionaries(known_values, dictionaries, is_bytes)?;
-            block_codes.iter_mut().zip(codes).for_each(|(block, codes)| block.push(codes));
+            for (block, codes) in block_codes.iter_mut().zip(codes) {
+                codes.into_iter().for_each(|codes| block.push(index, codes));
+            }
             match known {
                 Some(number) => snapshot.dictionaries[number] = values.clone(),
                 None => {
@@ -172,10 +177,12 @@ pub(in crate::ingest) fn assemble(
             }
             (Stored::Codes, Some(values))
         } else {
-            block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
             let before = stored_before.get(&id).into_iter().flatten();
-            let widest_before = before.filter_map(|&(stored, logical)| stored_as(logical, stored, data_type));
-            let in_blocks = blocks.iter().filter_map(|block| block.columns[index].as_ref());
+            // A column that lost its values may come back in a narrower type: none is where it was stored wider.
+            let widest_before = before
+                .filter_map(|&(stored, logical)| stored_as(logical, stored, data_type))
+                .filter(|stored| *stored <= natural_stored(data_type));
+            let in_blocks = blocks.iter().filter_map(|block| block.columns.get(index));
             let widest = in_blocks.map(|column| column.stored).chain(widest_before).max();
             // Without any value, the narrowest that the type allows.
             let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
@@ -188,18 +195,18 @@ pub(in crate::ingest) fn assemble(
 }
 
 /// The texts that are `known`, and those that the dictionaries of blocks add to them; for each block the code of each of
-/// its own texts.
+/// its own texts, `None` for one without any.
 fn join_dictionaries<'d>(
     known: Option<&ArrayRef>,
     dictionaries: impl Iterator<Item = Option<&'d Arc<Dictionary>>>,
     is_bytes: bool,
-) -> Result<(ArrayRef, Vec<Arc<[u32]>>)> {
+) -> Result<(ArrayRef, Vec<Option<Codes>>)> {
     let dictionaries: Vec<Option<&Arc<Dictionary>>> = dictionaries.collect();
     // Blocks of the same stocks share their dictionary and come one after the other.
     let mut own: Vec<&Arc<Dictionary>> = dictionaries.iter().copied().flatten().collect();
     own.dedup_by(|a, b| Arc::ptr_eq(a, b));
     if let (true, Some(known)) = (own.is_empty(), known) {
-        return Ok((known.clone(), dictionaries.iter().map(|_| Arc::default()).collect()));
+        return Ok((known.clone(), vec![None; dictionaries.len()]));
     }
     let mut builder = DictionaryBuilder::of(known)?;
     builder.reserve(own.iter().copied().map(Arc::as_ref));
@@ -207,11 +214,11 @@ fn join_dictionaries<'d>(
     let mut all_codes = Vec::with_capacity(dictionaries.len());
     for dictionary in dictionaries {
         let codes = match (dictionary, last) {
-            (None, _) => Arc::default(),
-            (Some(dictionary), Some((last, codes))) if Arc::ptr_eq(dictionary, last) => codes,
-            (Some(dictionary), _) => builder.add_all(dictionary)?.into(),
+            (None, _) => None,
+            (Some(dictionary), Some((last, codes))) if Arc::ptr_eq(dictionary, last) => Some(codes),
+            (Some(dictionary), _) => Some(Arc::from(builder.add_all(dictionary)?)),
         };
-        last = dictionary.map(|dictionary| (dictionary, Arc::clone(&codes)));
+        last = dictionary.zip(codes.clone());
         all_codes.push(codes);
     }
     Ok((builder.finish(is_bytes)?, all_codes))

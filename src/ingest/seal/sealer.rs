@@ -9,7 +9,7 @@ use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_buffer::bit_util::set_bit;
 
 use super::before::Before;
-use crate::codec::{Slot, copy_bits};
+use crate::codec::{Slot, by_width, copy_bits};
 use crate::compare::{ColumnRows, Origin, Run};
 use crate::error::{Damage, Result};
 use crate::format::{ChunkLayout, Stored};
@@ -39,20 +39,19 @@ impl Sealer<'_> {
         room: &Room,
     ) -> Result<BatchBody> {
         let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
-        let sources: Vec<Vec<Source>> = which
-            .iter()
-            .map(|&index| if index < 2 { Vec::new() } else { self.sources(index - 2, runs, before) })
-            .collect();
-        let layout = which.iter().zip(&sources).map(|(&index, sources)| {
-            let nulls: usize = sources.iter().map(Source::null_count).sum();
+        // Those of one column at a time: of many columns and blocks all together would take far more than the rows.
+        let sources = |index: usize| if index < 2 { Vec::new() } else { self.sources(index - 2, runs, before) };
+        let layout = which.iter().map(|&index| {
+            let nulls: usize = sources(index).iter().map(Source::null_count).sum();
             (self.columns[index].stored, nulls as u32)
         });
         BatchBody::filled(row_count as u32, layout, room, |at, mut chunk| match which[at] {
             0 => self.fill_codes(runs, before, bytemuck::cast_slice_mut(chunk.values())),
             1 => bytemuck::cast_slice_mut::<u8, i32>(chunk.values()).fill(date.days()),
             index => {
-                fill_validity(&sources[at], &mut chunk);
-                fill_values(&sources[at], &self.columns[index], chunk.values());
+                let sources = sources(index);
+                fill_validity(&sources, &mut chunk);
+                fill_values(&sources, &self.columns[index], chunk.values());
             }
         })
     }
@@ -92,7 +91,7 @@ impl Sealer<'_> {
             fill_validity(&sources, &mut chunk);
             fill_values(&sources, target, chunk.values());
         });
-        chunk_array(target, row_count as u32, null_count, &chunk)
+        chunk_array(target, target.dictionary.as_ref(), row_count as u32, null_count, &chunk)
     }
 
     /// A panel column of each run.
@@ -186,11 +185,5 @@ fn put_integers(integers: &[i64], stored: Stored, values: &mut [u8], to: usize) 
         let values: &mut [T] = bytemuck::cast_slice_mut(values);
         values[to..].iter_mut().zip(integers).for_each(|(value, &integer)| *value = T::from_bits(integer));
     }
-    match stored {
-        Stored::Bits | Stored::Bytes1 => each::<u8>(integers, values, to),
-        Stored::Bytes2 => each::<u16>(integers, values, to),
-        Stored::Bytes4 | Stored::Codes => each::<u32>(integers, values, to),
-        Stored::Bytes8 => each::<u64>(integers, values, to),
-        Stored::Bytes16 => each::<u128>(integers, values, to),
-    }
+    by_width!(stored, bits => each::<u8>(integers, values, to), Width => each::<Width>(integers, values, to));
 }

@@ -28,25 +28,17 @@ impl Tasks<'_> {
     /// When a part is not gathered yet, no row can be stored, something cannot be written, or the observer cancels; and
     /// where a file that cannot be used had a say in what the others are.
     pub fn assemble(&self) -> Result<Option<BuildReport>> {
+        self.check_of_store()?;
         let (plan, stages, planned) = (&self.plan, self.stages()?, self.planned()?);
         if Assembled::open(&self.staging, plan, &planned)?.is_some() {
             return Ok(None);
         }
         let (mut parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
-        let mut bad = Vec::new();
-        let mut gathered = Gathered { codes, ..Gathered::default() };
-        for part in &mut parts {
-            bad.append(&mut part.bad);
-            gathered.read.append(&mut part.read);
-        }
-        let text_len = text_len(&parts, &planned, plan.memory)?;
-        if text_len > 0 {
-            raise_figures(&mut bad, text_len);
-        }
-        let unread: Vec<usize> = bad.iter().map(|(input, _)| *input).collect();
         let root = planned.root.clone();
         let surveyor = || Surveyor::new(&root, &plan.options, &stages.workers, stages.observer);
-        let survey = without(planned, bad, surveyor)?;
+        let (survey, told) = usable(planned, &mut parts, plan.memory, surveyor)?;
+        let read = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.read)).collect();
+        let mut gathered = Gathered { read, codes, ..Gathered::default() };
 
         let sections = shuffle::sections(parts.iter().flat_map(Part::days));
         let is_long = |(_, rows): &&(Date, u32)| *rows as usize > PIECE_ROWS;
@@ -62,11 +54,6 @@ impl Tasks<'_> {
             return Ok(Some(making.stopped(made.snapshot, &sections, 0)));
         }
         let cuts = self.cut(&made, sections, long)?;
-        let told = Told {
-            skipped: survey.skipped.iter().map(|one| (one.path.clone(), one.reason.clone())).collect(),
-            notes: survey.notes.clone(),
-            unread,
-        };
         let receipt = receipt_of(plan, &told, &made, &gathered.blocks, &cuts)?;
         Attempt::begin(&self.staging)?.place_receipt(ASSEMBLY, &receipt)?;
         Ok(Some(making.stopped(made.snapshot, &cuts.sections, 0)))
@@ -89,11 +76,32 @@ impl Tasks<'_> {
     }
 }
 
-/// What was planned, without `bad` inputs; the reasons have ways out that were tried.
+/// What was planned, without what turned out to be unusable when `parts` were read; the reasons have ways out that were
+/// tried.
 ///
 /// # Errors
-/// Where the others are not read as was planned, and those of the surveyor.
-pub(super) fn without<'s>(
+/// Where the others are not read as was planned, texts take too much of the memory, and those of the surveyor.
+pub(super) fn usable<'s>(
+    planned: Survey,
+    parts: &mut [Part],
+    memory: u64,
+    surveyor: impl FnOnce() -> Result<Surveyor<'s>>,
+) -> Result<(Survey, Told)> {
+    let mut bad: Vec<(usize, BadFile)> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.bad)).collect();
+    let texts = Texts::new(&planned.columns, memory, Some(&planned));
+    parts.iter().flat_map(Part::groups).for_each(|blocks| texts.count(blocks));
+    texts.check()?;
+    if texts.len() > 0 {
+        raise_figures(&mut bad, texts.len());
+    }
+    let unread = bad.iter().map(|(input, _)| *input).collect();
+    let survey = without(planned, bad, surveyor)?;
+    let told = Told::of(&survey, unread);
+    Ok((survey, told))
+}
+
+/// What was planned, without `bad` inputs.
+fn without<'s>(
     planned: Survey,
     bad: Vec<(usize, BadFile)>,
     surveyor: impl FnOnce() -> Result<Surveyor<'s>>,
@@ -102,28 +110,15 @@ pub(super) fn without<'s>(
         return Ok(planned);
     }
     let root = planned.root.clone();
-    let example = bad.first().map(|(input, bad)| planned.inputs[*input].files[bad.file].path.display().to_string());
-    surveyor()?.after(&planned, bad)?.ok_or_else(|| {
-        let (what, way_out) = match example {
-            Some(path) => (
-                format!("{path} cannot be used, and without it the others make another panel, or they have changed"),
-                "plan again, and leave out such files",
-            ),
-            None => (format!("the files in {} are others than were planned", root.display()), "plan again"),
-        };
-        Error::refused(what, way_out).about(&root)
+    let bad_path = bad.first().map(|(input, bad)| planned.inputs[*input].files[bad.file].path.display().to_string());
+    surveyor()?.after(&planned, bad)?.map_err(|skipped| {
+        if skipped.is_empty() {
+            let others = format!("the files in {} are others than were planned", root.display());
+            let what = bad_path.map_or_else(|| others.clone(), |path| format!("{path} cannot be used, and {others}"));
+            return Error::refused(what, "plan again").about(&root);
+        }
+        let what = "inputs cannot be used, and without them the others make another panel than was planned; plan again with \
+                    what helps, or without such inputs";
+        Error::Inputs { what: what.to_owned(), skipped, path: Some(root.into()) }
     })
-}
-
-/// Bytes of the texts of all parts.
-///
-/// # Errors
-/// When they take too much of the memory.
-pub(super) fn text_len(parts: &[Part], survey: &Survey, memory: u64) -> Result<usize> {
-    let texts = Texts::new(&survey.columns, memory, Some(survey));
-    for blocks in parts.iter().flat_map(Part::groups) {
-        texts.count(blocks);
-    }
-    texts.check()?;
-    Ok(texts.len())
 }

@@ -16,9 +16,9 @@ use crate::format::Stored;
 use crate::ingest::gather::intake::panel_of;
 use crate::ingest::seal::assemble::{Assembly, Target, assemble};
 use crate::key::Date;
-use crate::reason::Reason;
 use crate::segment::SegmentColumn;
-use crate::shuffle::{self, Block, BlockColumn, Extent};
+use crate::shuffle::{self, Block, BlockColumn, Extent, Sparse};
+use crate::skipped::{self, Skipped};
 use crate::source::Survey;
 use crate::staging::{ASSEMBLY, Kind, Receipt, encode, json};
 use crate::storage::Dir;
@@ -35,12 +35,37 @@ const PIECES: usize = 10;
 const SEGMENTS: usize = 11;
 
 /// What is told in JSON: what the files turned out to be.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Told {
-    pub(super) skipped: Vec<(String, Reason)>,
+    #[serde(with = "skipped::in_full")]
+    pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<String>,
     /// The inputs that turned out to be unusable.
     pub(super) unread: Vec<usize>,
+}
+
+impl Told {
+    /// What `survey` tells, of which these inputs are `unread`.
+    pub(super) fn of(survey: &Survey, unread: Vec<usize>) -> Told {
+        Told { skipped: survey.skipped.clone(), notes: survey.notes.clone(), unread }
+    }
+
+    /// What `receipt` says of the files of the survey that was planned.
+    ///
+    /// # Errors
+    /// When it tells of inputs that there are not.
+    pub(super) fn read(receipt: &Receipt, planned: &Survey) -> Result<Told> {
+        let told: Told = receipt.json(0)?;
+        match told.unread.iter().all(|input| *input < planned.inputs.len()) {
+            true => Ok(told),
+            false => Err(receipt.damaged("it leaves out inputs that there are not")),
+        }
+    }
+
+    /// The survey that was planned, without what turned out to be unusable.
+    pub(super) fn left(self, planned: Survey) -> Survey {
+        planned.without(self.skipped, self.notes, &self.unread.into_iter().collect())
+    }
 }
 
 /// A date, the number of a piece of its section, and its rows there.
@@ -54,9 +79,9 @@ pub(super) struct Cuts {
     pub(super) segments: Vec<Range<usize>>,
 }
 
-/// For each input, or number of a code, the number of its stock; and for each block and column the store's code for
-/// each of the block's.
-type Numbers = (Vec<u32>, Vec<Vec<Arc<[u32]>>>);
+/// For each input, or number of a code, the number of its stock; and for each block and column of texts the store's
+/// code for each of the block's.
+type Numbers = (Vec<u32>, Vec<Sparse<Arc<[u32]>>>);
 
 /// An assembly that was read.
 pub(super) struct Assembled {
@@ -83,7 +108,7 @@ pub(super) fn receipt_of(plan: &Plan, told: &Told, made: &Assembly, blocks: &[Bl
     let widths: Vec<u8> = made.columns[2..].iter().map(|column| column.stored as u8).collect();
     let mut block_codes: Vec<u32> = Vec::new();
     for (at, (block, own)) in blocks.iter().zip(&made.codes).enumerate() {
-        for (column, codes) in own.iter().enumerate() {
+        for (column, codes) in own.iter() {
             if !shares_texts(at.checked_sub(1).map(|before| &blocks[before]), block, column) {
                 block_codes.extend_from_slice(codes);
             }
@@ -133,7 +158,7 @@ impl Texts {
 
 /// Whether a column of `block` has the texts of the block before, so that its codes are the same.
 fn shares_texts(before: Option<&Block>, block: &Block, column: usize) -> bool {
-    match (before.and_then(|before| before.columns[column].as_ref()), &block.columns[column]) {
+    match (before.and_then(|before| before.columns.get(column)), block.columns.get(column)) {
         (Some(before), Some(own)) => own.dictionary.is_some() && is_shared(&before.dictionary, &own.dictionary),
         _ => false,
     }
@@ -166,10 +191,7 @@ impl Assembled {
     }
 
     fn of(receipt: Receipt, survey: &Survey) -> Result<Assembled> {
-        let told: Told = receipt.json(0)?;
-        if told.unread.iter().any(|input| *input >= survey.inputs.len()) {
-            return Err(receipt.damaged("it leaves out inputs that there are not"));
-        }
+        let told = Told::read(&receipt, survey)?;
         let codes = texts(&receipt, CODES)?;
         let whole = whole(&receipt, survey)?;
         let cuts = cuts(&receipt)?;
@@ -184,7 +206,8 @@ impl Assembled {
         let codes: Vec<Option<&str>> = self.codes.iter().map(|code| Some(code.as_str())).collect();
         let target = Target { before: None, place: 0, name: &plan.name };
         let made = assemble(panel_of(survey), &codes, std::slice::from_ref(&self.whole), ids, plan.keep(), target)?;
-        let counts = self.whole.columns.iter().map(|column| Some(column.as_ref()?.dictionary.as_ref()?.len()));
+        let texts = |at: usize| Some(self.whole.columns.get(at)?.dictionary.as_ref()?.len());
+        let counts = (0..survey.columns.len()).map(texts);
         let found = |column: &SegmentColumn| column.dictionary.as_ref().map(|texts| texts.len());
         let is_once = found(&made.columns[0]) == Some(codes.len()) && made.columns[2..].iter().map(found).eq(counts);
         match is_once {
@@ -198,10 +221,9 @@ impl Assembled {
     /// # Errors
     /// Where it is one.
     pub(super) fn check(&self, parts: &[Part]) -> Result<()> {
-        let width = |column: &Option<BlockColumn>| column.as_ref().map(|column| column.stored);
         let fits = |block: &Block| {
-            let mut pairs = block.columns.iter().zip(&self.whole.columns);
-            pairs.all(|(own, whole)| width(own) <= width(whole))
+            let mut columns = block.columns.iter();
+            columns.all(|(at, own)| self.whole.columns.get(at).is_some_and(|whole| own.stored <= whole.stored))
         };
         let has_rows = shuffle::sections(parts.iter().flat_map(Part::days)) == self.cuts.sections;
         match has_rows && parts.iter().flat_map(|part| &part.blocks).all(fits) {
@@ -224,24 +246,25 @@ impl Assembled {
         let wrong = || self.receipt.damaged("its codes are not those of the parts");
         let stocks: Vec<u32> = self.receipt.array(STOCKS)?.to_vec();
         let mut left: &[u32] = self.receipt.array(BLOCK_CODES)?;
-        let mut all: Vec<Vec<Arc<[u32]>>> = Vec::new();
+        let mut all: Vec<Sparse<Arc<[u32]>>> = Vec::new();
         let mut before: Option<&Block> = None;
         for block in parts.iter().flat_map(|part| &part.blocks) {
-            let mut own = Vec::with_capacity(block.columns.len());
-            for (at, (column, target)) in block.columns.iter().zip(&columns[2..]).enumerate() {
-                let texts = column.as_ref().and_then(|column| column.dictionary.as_ref());
-                own.push(match (texts, all.last()) {
-                    (None, _) => Arc::default(),
-                    (Some(_), Some(last)) if shares_texts(before, block, at) => Arc::clone(&last[at]),
-                    (Some(texts), _) => {
+            let mut own = Sparse::default();
+            for (at, column) in block.columns.iter() {
+                let Some(texts) = &column.dictionary else { continue };
+                let shared = all.last().and_then(|last| last.get(at)).filter(|_| shares_texts(before, block, at));
+                let codes = match shared {
+                    Some(codes) => Arc::clone(codes),
+                    None => {
                         let codes = left.split_off(..texts.len()).ok_or_else(wrong)?;
-                        let known = |code: &u32| text_at(target.dictionary.as_ref()?, *code);
+                        let known = |code: &u32| text_at(columns[at + 2].dictionary.as_ref()?, *code);
                         if !codes.iter().map(known).eq(texts.iter().map(Some)) {
                             return Err(wrong());
                         }
                         codes.into()
                     }
-                });
+                };
+                own.push(at, codes);
             }
             all.push(own);
             before = Some(block);
@@ -294,14 +317,14 @@ fn whole(receipt: &Receipt, survey: &Survey) -> Result<Block> {
         return Err(wrong());
     }
     let nowhere = Extent { file: 0, offset: 0, byte_len: 0 };
-    let mut columns = Vec::with_capacity(widths.len());
-    for (&width, column) in widths.iter().zip(&survey.columns) {
+    let mut columns = Sparse::default();
+    for (at, (&width, column)) in widths.iter().zip(&survey.columns).enumerate() {
         let stored = Stored::from_number(width).ok_or_else(wrong)?;
         if stored_type(&column.data_type, stored).is_none() {
             return Err(wrong());
         }
         let dictionary = if stored == Stored::Codes { Some(next().ok_or_else(wrong)?) } else { None };
-        columns.push(Some(BlockColumn { stored, values: nowhere, validity: None, dictionary }));
+        columns.push(at, BlockColumn { stored, values: nowhere, validity: None, dictionary });
     }
     Ok(Block { days: nowhere, row_starts: nowhere, inputs: nowhere, first_input: 0, columns })
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Column;
-use crate::shuffle::{BandFile, Block, BlockColumn, Extent};
+use crate::shuffle::{BandFile, Block, BlockColumn, Extent, Sparse};
 use crate::staging::Receipt;
 
 /// Says of a column of a block that it has validity bits.
@@ -60,7 +60,7 @@ impl BlockTable {
                 table.add_group(block, columns);
                 groups += 1;
             }
-            let first = block.columns.iter().flatten().next();
+            let first = block.columns.values().next();
             let first = first.map_or(block.inputs, |column| column.validity.unwrap_or(column.values));
             table.blocks.push([
                 // Without columns all are one.
@@ -77,11 +77,12 @@ impl BlockTable {
     }
 
     fn add_group(&mut self, block: &Block, columns: &[Column]) {
-        for (found, column) in block.columns.iter().zip(columns) {
+        for (at, column) in columns.iter().enumerate() {
+            let found = block.columns.get(at);
             let width = |found: &BlockColumn| found.stored as u8 | found.validity.map_or(0, |_| HAS_VALIDITY);
-            self.widths.push(found.as_ref().map_or(0, width));
+            self.widths.push(found.map_or(0, width));
             if is_coded(column) {
-                let texts = found.as_ref().and_then(|found| found.dictionary.as_ref());
+                let texts = found.and_then(|found| found.dictionary.as_ref());
                 self.text_counts.push(texts.map_or(0, |texts| texts.len() as u32));
                 for text in texts.into_iter().flat_map(|texts| texts.iter()) {
                     self.text_lens.push(text.len() as u32);
@@ -128,15 +129,11 @@ impl BlockTable {
 
 /// Whether `block` goes on where `before` ended, on a later band.
 pub(super) fn is_alike(before: &Block, block: &Block) -> bool {
-    let same = |pair: (&Option<BlockColumn>, &Option<BlockColumn>)| match pair {
-        (None, None) => true,
-        (Some(a), Some(b)) => {
-            (a.stored, a.validity.is_some()) == (b.stored, b.validity.is_some())
-                && is_shared(&a.dictionary, &b.dictionary)
-        }
-        _ => false,
-    };
-    before.inputs.file < block.inputs.file && before.columns.iter().zip(&block.columns).all(same)
+    let about = |(place, column): (usize, &BlockColumn)| (place, column.stored, column.validity.is_some());
+    let mut pairs = before.columns.values().zip(block.columns.values());
+    before.inputs.file < block.inputs.file
+        && before.columns.iter().map(about).eq(block.columns.iter().map(about))
+        && pairs.all(|(a, b)| is_shared(&a.dictionary, &b.dictionary))
 }
 
 /// Whether two columns have the same dictionary, or none.
@@ -189,12 +186,9 @@ impl PartPlace<'_> {
             let is_inside = extent.offset.checked_add(byte_len).is_some_and(|end| end <= file.byte_len);
             (is_inside && extent.offset.is_multiple_of(64)).then_some(extent)
         };
-        let mut columns = Vec::with_capacity(widths.len());
-        for ((&width, texts), column) in widths.iter().zip(texts).zip(self.columns) {
-            if width == 0 {
-                columns.push(None);
-                continue;
-            }
+        let mut columns = Sparse::default();
+        let all = widths.iter().zip(texts).zip(self.columns).enumerate();
+        for (at, ((&width, texts), column)) in all.filter(|(_, ((width, _), _))| **width != 0) {
             let stored = Stored::from_number(width & !HAS_VALIDITY)?;
             stored_type(&column.data_type, stored)?;
             let validity = match width & HAS_VALIDITY {
@@ -202,7 +196,7 @@ impl PartPlace<'_> {
                 _ => Some(next(Stored::Bits.byte_len(rows))?),
             };
             let values = next(stored.byte_len(rows))?;
-            columns.push(Some(BlockColumn { stored, values, validity, dictionary: texts.clone() }));
+            columns.push(at, BlockColumn { stored, values, validity, dictionary: texts.clone() });
         }
         let inputs = next(4 * u64::from(rows))?;
         let kept = self.first_file + self.files.len();

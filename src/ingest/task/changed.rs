@@ -8,12 +8,12 @@ use crate::format::RowCounts;
 use crate::ingest::revise::changes::{Changes, NewUnit};
 use crate::ingest::revise::revision::Revision;
 use crate::key::Date;
-use crate::staging::{Kind, Receipt, changes_name, encode, json};
+use crate::staging::{Kind, Receipt, Receipts, changes_name, encode, json};
 use crate::storage::Dir;
 use crate::store::Store;
 
 const STOCKS: usize = 1;
-const ROWS: usize = 2;
+pub(super) const ROWS: usize = 2;
 
 /// The receipt of what differs on a band.
 ///
@@ -27,13 +27,8 @@ pub(super) fn receipt_of(plan: &Plan, band: usize, changes: &Changes) -> Result<
 }
 
 /// How many rows differ.
-///
-/// # Errors
-/// When it does not say so.
-pub(super) fn row_count(receipt: &Receipt) -> Result<u64> {
-    let rows = receipt.array::<RowCounts>(ROWS)?.iter();
-    let counts = rows.flat_map(|rows| [rows.added, rows.restated, rows.filled, rows.removed]);
-    Ok(counts.fold(0, u64::saturating_add))
+pub(super) fn row_count<'r>(rows: impl IntoIterator<Item = &'r RowCounts>) -> u64 {
+    rows.into_iter().flat_map(RowCounts::all).fold(0, u64::saturating_add)
 }
 
 /// What differs on all bands.
@@ -43,13 +38,13 @@ pub(super) fn row_count(receipt: &Receipt) -> Result<u64> {
 pub(super) fn read_all(staging: &Dir, plan: &Plan, revision: &Revision) -> Result<Changes> {
     let mut all = Changes::none(revision.sealer.columns.len() - 2);
     let mut rows_of = vec![RowCounts::default(); revision.ranks().len()];
+    let mut receipts = Receipts::new(staging, plan.receipt_limit());
     for band in 0..plan.band_count() {
-        let whose = plan.whose(Kind::Changes, band);
-        let receipt = Receipt::read(staging, &changes_name(band), whose, plan.receipt_limit())?;
+        let receipt = receipts.read(&changes_name(band), plan.whose(Kind::Changes, band))?;
         let changes = of(&receipt, revision, plan, band)?;
-        for (&stock, &rows) in receipt.array::<u32>(STOCKS)?.iter().zip(receipt.array::<RowCounts>(ROWS)?) {
+        for (stock, rows) in &changes.rows_of {
             let wrong = || receipt.damaged("it counts rows of stocks that there are not");
-            rows_of.get_mut(stock as usize).ok_or_else(wrong)?.add(&rows);
+            rows_of.get_mut(*stock as usize).ok_or_else(wrong)?.add(rows);
         }
         all.extend(changes);
     }
@@ -60,16 +55,17 @@ pub(super) fn read_all(staging: &Dir, plan: &Plan, revision: &Revision) -> Resul
 
 /// What a receipt says, which must fit the version before.
 fn of(receipt: &Receipt, revision: &Revision, plan: &Plan, band: usize) -> Result<Changes> {
-    let changes: Changes = receipt.json(0)?;
+    let stocks = receipt.array::<u32>(STOCKS)?.iter().copied();
+    let rows_of = stocks.zip(receipt.array::<RowCounts>(ROWS)?.iter().copied()).collect();
+    let changes = Changes { rows_of, ..receipt.json(0)? };
     let wrong = || receipt.damaged("what differs is not of this store");
-    let count = revision.sealer.columns.len() - 2;
-    let are_columns = [changes.columns.len(), changes.filled.len(), changes.lost_values.len()] == [count; 3];
+    let others: Vec<usize> = (0..revision.source_count).filter(|place| *place != revision.place).collect();
     let stocks = revision.ranks().len();
     let all_stocks = changes.stocks.iter().chain(changes.left_stocks.iter());
     let are_stocks = all_stocks.max().is_none_or(|last| (last as usize) < stocks);
     let is_own = |date: Date| plan.band_of(date) == band && revision.dates.binary_search(&date).is_ok();
     let ascend = changes.dirty.is_sorted_by(|a, b| a.date < b.date);
-    if !(are_columns && are_stocks && ascend) {
+    if !(changes.are_possible(revision.sealer.columns.len() - 2) && are_stocks && ascend) {
         return Err(wrong());
     }
     for dirty in &changes.dirty {
@@ -78,7 +74,7 @@ fn of(receipt: &Receipt, revision: &Revision, plan: &Plan, band: usize) -> Resul
             is_within(&unit.pieces, whole)
                 && is_within(&unit.own, own)
                 && is_within(&unit.ranks, stocks as u32)
-                && now.as_ref().is_none_or(|now| now.is_whole(revision.source_count))
+                && now.as_ref().is_none_or(|now| now.is_whole(&others))
         };
         if !(is_own(dirty.date) && dirty.units.iter().all(fits)) {
             return Err(wrong());

@@ -1,26 +1,22 @@
 //! Commits: publishes what the tasks made, from receipts alone.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 
 use super::assembly::{Assembled, Cuts};
 use super::part::Part;
+use super::sealed::{take_segment, unstage};
 use super::tasks::Tasks;
 use crate::error::Result;
-use crate::format::segment_name;
-use crate::ingest::build_report::BuildReport;
+use crate::ingest::build_report::{BuildReport, source_entries};
 use crate::ingest::gather::intake::Gathered;
 use crate::ingest::making::Making;
-use crate::reason::Reason;
 use crate::segment::SealedSegment;
-use crate::skipped::Skipped;
-use crate::staging::{damaged, sealed_name};
 use crate::storage::{Access, wait};
-use crate::store::{Keep, Opening, Store, StoreWriter};
+use crate::store::{FileEntry, Keep, Opening, Store, StoreWriter};
 
 impl Tasks<'_> {
-    /// Makes the version live. Reads no row, and moves the segments into the store. Where this plan was committed
+    /// Makes the version live. Reads no row, and gives the segments their names in the store. Where this plan was committed
     /// before, it says so and changes nothing: the report is of the store as it is then, and not
     /// [`published`](BuildReport::published).
     ///
@@ -28,20 +24,19 @@ impl Tasks<'_> {
     /// When a task is not done yet, there is another store, somebody else is committing, or something cannot be
     /// written. Nothing that tasks made is lost: the commit can be tried again.
     pub fn commit(&self) -> Result<BuildReport> {
+        self.check_of_store()?;
         let started = Instant::now();
-        if let Some(report) = self.committed() {
+        let (plan, planned) = (&self.plan, self.planned()?);
+        if let Some(mut report) = self.committed() {
+            self.bring_files(&mut report)?;
             return Ok(report);
         }
-        let (plan, planned) = (&self.plan, self.planned()?);
         let assembled = Assembled::read(&self.staging, plan, &planned)?;
         let (parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
         assembled.check(&parts)?;
         let read = parts.into_iter().flat_map(|part| part.read).collect();
         let gathered = Gathered { read, codes, ..Gathered::default() };
-        let skipped = assembled.told.skipped.iter();
-        let skipped = skipped.map(|(path, reason): &(String, Reason)| Skipped::new(path, reason.clone()));
-        let unread: HashSet<usize> = assembled.told.unread.iter().copied().collect();
-        let survey = planned.without(skipped.collect(), assembled.told.notes.clone(), &unread);
+        let survey = assembled.told.clone().left(planned);
         let making =
             Making::new((&survey, &gathered), Path::new(plan.agreed.root()), &plan.allowed(), plan.max_skipped)?;
         let made = assembled.made(plan, &survey, plan.ids())?;
@@ -56,7 +51,7 @@ impl Tasks<'_> {
         };
         let snapshot = assembled.made(plan, &survey, writer.take_over(plan.ids())?)?.snapshot;
         let batches = assembled.cuts.pieces.iter().map(|&(date, piece, _)| (date, piece)).collect();
-        let published = self.move_segments(&writer, &assembled.cuts, &sealed).and_then(|()| {
+        let published = self.take_segments(&writer, &assembled.cuts, &sealed).and_then(|()| {
             making.publish(&writer, snapshot, &assembled.cuts.sections, (sealed, batches), self.observer)
         });
         let mut report = published.inspect_err(|_| {
@@ -66,8 +61,20 @@ impl Tasks<'_> {
         if let Err(why) = writer.collect(Keep::ONE) {
             report.notes.push(format!("files that no version uses could not be removed: {why}"));
         }
+        drop(writer);
+        unstage(0..assembled.cuts.segments.len() as u32, &self.staging);
+        self.bring_files(&mut report)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// What became of the files.
+    fn files(&self) -> Result<Vec<FileEntry>> {
+        let planned = self.planned()?;
+        let (parts, _) = Part::read_all(&self.staging, &self.plan, &planned)?;
+        let survey = Assembled::read(&self.staging, &self.plan, &planned)?.told.left(planned);
+        let read = parts.into_iter().flat_map(|part| part.read).collect();
+        Ok(source_entries(&survey, &Gathered { read, ..Gathered::default() }))
     }
 
     /// What there is to say where this plan was committed before.
@@ -75,36 +82,26 @@ impl Tasks<'_> {
         let store = Store::open(&self.plan.store).ok()?;
         let commit = self.plan.ids().commit;
         let entry = store.history().ok()?.into_iter().find(|entry| entry.commit == commit)?;
+        // For as long as receipts tell of them.
+        let files = self.files().unwrap_or_default();
         Some(BuildReport {
             version: entry.version,
             rows: entry.rows,
             dates: entry.dates,
+            max_skipped: self.plan.max_skipped,
+            files: files.len() as u64,
+            skipped: files.iter().filter_map(FileEntry::skipped).collect(),
             notes: vec!["this plan was committed before".to_owned()],
             ..BuildReport::default()
         })
     }
 
-    /// Moves the segments into the store, but those that an earlier attempt moved.
-    fn move_segments(&self, writer: &StoreWriter, cuts: &Cuts, sealed: &[SealedSegment]) -> Result<()> {
+    /// Gives the segments their names in the store, but those that have them from an earlier attempt.
+    fn take_segments(&self, writer: &StoreWriter, cuts: &Cuts, sealed: &[SealedSegment]) -> Result<()> {
         writer.sync_names()?;
         let to = writer.segment_dir()?;
         for (segment, cut) in sealed.iter().zip(&cuts.segments) {
-            let (own, name) = (sealed_name(segment.id.ordinal), segment_name(segment.id.commit, segment.id.ordinal));
-            let (dir, there) = match self.staging.look(&own)? {
-                Some(found) => (&self.staging, Some(found)),
-                None => (&to, to.look(&name)?),
-            };
-            if there.is_none_or(|found| !found.is_file() || found.byte_len != segment.file_len) {
-                let band = cuts.band_of(&self.plan, cut);
-                let what = match there {
-                    Some(_) => format!("it is not what seal {band} left"),
-                    None => "it is gone".to_owned(),
-                };
-                return Err(damaged(&self.staging.path().join(&own), what, format!("run seal {band} again")));
-            }
-            if std::ptr::eq(dir, &self.staging) {
-                to.take(&self.staging, &own, &name)?;
-            }
+            take_segment(segment, cuts.band_of(&self.plan, cut), &self.staging, &to)?;
         }
         to.sync()
     }

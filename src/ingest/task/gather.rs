@@ -3,6 +3,7 @@
 use arrow_buffer::Buffer;
 
 use super::part::{Part, receipt_of, runs_of};
+use super::plan::Plan;
 use super::tasks::Tasks;
 use crate::error::Result;
 use crate::ingest::gather::intake::Intake;
@@ -28,11 +29,14 @@ impl Tasks<'_> {
         {
             return Ok(TaskReport::before(found.row_count()));
         }
+        if plan.appends().is_some() {
+            return self.gather_files(part);
+        }
         let stages = self.stages()?;
         let mut survey = plan.agreed.look(plan.part(part), plan.memory, stages.observer)?;
         survey.whole_file_limit(stages.share() as u64);
         let attempt = Attempt::begin(&self.staging)?;
-        let spill = Spill::lasting(attempt.dir(), plan.starts(), KEPT, |band| rows_name(part, band))?;
+        let spill = spill_of(&attempt, plan, part)?;
         let texts = Texts::new(&survey.columns, plan.memory, Some(&survey));
         let intake = Intake::new(&survey, &spill, stages.observer, texts, (plan.memory, 1));
         stages.observer.begin("read", "files", survey.files().count() as u64);
@@ -46,11 +50,13 @@ impl Tasks<'_> {
             false => runs_of(&gathered, survey.inputs.len(), &written(attempt.dir(), part, &bands, kept.clone())?),
         };
         let report = TaskReport::now(gathered.read.iter().map(|read| read.rows).sum());
-        let receipt = receipt_of(plan, part, &survey.columns, (gathered, bad), (&bands, &kept, &runs))?;
-        for band in 0..bands.len() {
-            attempt.place(&rows_name(part, band), &rows_name(part, band))?;
-        }
-        attempt.place_receipt(&part_name(part), &receipt)?;
+        let gathered = (gathered, bad, Vec::new());
+        place_part(
+            &attempt,
+            part,
+            &receipt_of(plan, part, &survey.columns, gathered, (&bands, &kept, &runs))?,
+            &bands,
+        )?;
         Ok(report)
     }
 
@@ -64,6 +70,19 @@ impl Tasks<'_> {
         }
         Ok(true)
     }
+}
+
+/// Where the rows of a part go while it is gathered.
+pub(super) fn spill_of(attempt: &Attempt, plan: &Plan, part: usize) -> Result<Spill> {
+    Spill::lasting(attempt.dir(), plan.starts(), KEPT, |band| rows_name(part, band))
+}
+
+/// Puts the rows of a part in place, and its receipt.
+pub(super) fn place_part(attempt: &Attempt, part: usize, receipt: &[u8], bands: &[BandFile]) -> Result<()> {
+    for band in 0..bands.len() {
+        attempt.place(&rows_name(part, band), &rows_name(part, band))?;
+    }
+    attempt.place_receipt(&part_name(part), receipt)
 }
 
 /// What was just written of a part, and kept beside it.

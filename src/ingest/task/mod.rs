@@ -1,14 +1,16 @@
-//! A build, and an update, cut into tasks that any scheduler may run, lose, or run twice; `formats/tasks.md` is their contract.
+//! A build, and a change of a store, cut into tasks that any scheduler may run, lose, or run twice; `formats/tasks.md`
+//! is their contract.
 
+mod appended;
 mod assemble;
 mod assembly;
 mod blocks;
 mod changed;
 mod commit;
+mod files;
 mod gather;
 mod part;
 mod plan;
-mod scanned;
 mod seal;
 mod sealed;
 mod site;

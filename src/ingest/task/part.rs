@@ -14,9 +14,12 @@ use crate::ingest::gather::intake::{Gathered, Read};
 use crate::key::Date;
 use crate::panel::Column;
 use crate::shuffle::{BandFile, Block, Extent, Gathering, SpillMap, cut};
-use crate::source::{BadFile, Survey};
-use crate::staging::{Kind, Receipt, encode, json, part_name};
+use crate::source::{BadFile, FileOutcome, Losses, Survey};
+use crate::staging::{Kind, Receipt, Receipts, encode, json, part_name};
 use crate::storage::Dir;
+
+/// More rows than any file has; so many sums of these are no more than a number can be.
+const MOST_ROWS: u64 = 1 << 40;
 
 /// Where the days of blocks lie, in which order the arrays stand.
 const KEPT: usize = 1;
@@ -24,15 +27,25 @@ const CODE_LENS: usize = 2;
 const CODES: usize = 3;
 const IS_USED: usize = 4;
 const RUNS: usize = 5;
-const BLOCKS: usize = 6;
+const SECTION_CODES: usize = 6;
+const BLOCKS: usize = 7;
 
 /// What a receipt says in JSON.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct InJson {
     read: Vec<Read>,
     bad: Vec<(usize, BadFile)>,
     /// Length and checksum of what there is of each band.
     bands: Vec<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    losses: Vec<Losses>,
+}
+
+/// What is known of an input beside its rows where each is a date that is appended.
+pub(super) struct PartSection {
+    /// The numbers of its codes.
+    pub(super) codes: Vec<u32>,
+    pub(super) losses: Losses,
 }
 
 /// A part that was gathered; numbers of inputs are the plan's.
@@ -47,7 +60,8 @@ pub(super) struct Part {
     pub(super) kept: Buffer,
     /// See [`runs_of`].
     runs: Buffer,
-    pub(super) byte_len: usize,
+    /// Of dates that are appended, one for each input that was read.
+    pub(super) sections: Vec<PartSection>,
 }
 
 /// The receipt of a part of which `gathered` was read of inputs that are numbered from 0.
@@ -58,17 +72,22 @@ pub(super) fn receipt_of(
     plan: &Plan,
     part: usize,
     columns: &[Column],
-    (gathered, bad): (Gathered, Vec<(usize, BadFile)>),
+    (gathered, bad, sections): (Gathered, Vec<(usize, BadFile)>, Vec<PartSection>),
     (bands, kept, runs): (&[BandFile], &[u8], &[u8]),
 ) -> Result<Vec<u8>> {
     let Gathered { blocks, read, codes } = gathered;
     let bands = bands.iter().map(|band| (band.byte_len, band.checksum)).collect();
-    let told = json(&Told { read, bad, bands })?;
+    let count_then_codes = |section: &PartSection| [&[section.codes.len() as u32][..], &section.codes].concat();
+    let section_codes: Vec<u32> = sections.iter().flat_map(count_then_codes).collect();
+    let losses = sections.into_iter().map(|section| section.losses).collect();
+    let told = json(&InJson { read, bad, bands, losses })?;
     let code_lens: Vec<u32> = codes.all().map(|code| code.len() as u32).collect();
     let texts: String = codes.all().collect();
     let is_used: Vec<u8> = codes.kept().iter().map(|code| u8::from(code.is_some())).collect();
     let table = BlockTable::of(&blocks, columns);
-    let own: [&[u8]; BLOCKS] = [&told, kept, bytemuck::cast_slice(&code_lens), texts.as_bytes(), &is_used, runs];
+    let section_codes = bytemuck::cast_slice(&section_codes);
+    let own: [&[u8]; BLOCKS] =
+        [&told, kept, bytemuck::cast_slice(&code_lens), texts.as_bytes(), &is_used, runs, section_codes];
     let arrays: Vec<&[u8]> = own.into_iter().chain(table.arrays()).collect();
     debug_assert_eq!(arrays.len(), BLOCKS + ARRAYS);
     Ok(encode(plan.whose(Kind::Part, part), &arrays))
@@ -109,16 +128,11 @@ impl Part {
     /// # Errors
     /// As [`open`](Part::open); and where one is not done yet, or all together take too much memory.
     pub(super) fn read_all(staging: &Dir, plan: &Plan, survey: &Survey) -> Result<(Vec<Part>, AllCodes)> {
-        let (mut parts, mut codes, mut byte_len) = (Vec::with_capacity(plan.part_count()), AllCodes::default(), 0);
+        let (mut parts, mut codes) = (Vec::with_capacity(plan.part_count()), AllCodes::default());
+        let mut receipts = Receipts::new(staging, plan.receipt_limit());
         for part in 0..plan.part_count() {
-            let whose = plan.whose(Kind::Part, part);
-            let receipt = Receipt::read(staging, &part_name(part), whose, plan.receipt_limit())?;
+            let receipt = receipts.read(&part_name(part), plan.whose(Kind::Part, part))?;
             let found = Part::of(&receipt, plan, survey, part, codes.len())?;
-            byte_len += found.byte_len as u64;
-            if byte_len > plan.receipt_limit() {
-                let what = "the receipts of the parts take more than half of the memory";
-                return Err(Error::refused(what, "plan with more memory, or leave out columns of long texts"));
-            }
             codes.extend(&found.codes);
             parts.push(found);
         }
@@ -128,7 +142,7 @@ impl Part {
     /// What `receipt` says, where the parts before have so many codes.
     fn of(receipt: &Receipt, plan: &Plan, survey: &Survey, part: usize, code_count: usize) -> Result<Part> {
         let range = plan.part(part);
-        let Told { mut read, mut bad, bands } = receipt.json(0)?;
+        let InJson { mut read, mut bad, bands, losses } = receipt.json(0)?;
         let bands: Vec<BandFile> =
             bands.into_iter().map(|(byte_len, checksum)| BandFile { byte_len, checksum }).collect();
         let wrong = |what| receipt.damaged(what);
@@ -141,7 +155,10 @@ impl Part {
             }
             seen[input] = true;
         }
-        let fits = read.iter().all(|read| read.files.len() == file_count(read.input))
+        let few = |count: &u64| *count <= MOST_ROWS;
+        let are_few = |file: &FileOutcome| [file.rows, file.merged, file.dropped, file.waiting].iter().all(few);
+        let is_of = |read: &Read| read.files.len() == file_count(read.input) && few(&read.rows);
+        let fits = read.iter().all(|read| is_of(read) && read.files.iter().all(are_few))
             && bad.iter().all(|(input, bad)| bad.file < file_count(*input));
         if seen.contains(&false) || !fits || bands.len() != plan.band_count() {
             return Err(wrong("it does not tell of all its inputs"));
@@ -149,6 +166,7 @@ impl Part {
         read.iter_mut().for_each(|read| read.input += range.start);
         bad.iter_mut().for_each(|(input, _)| *input += range.start);
         let codes = codes(receipt)?;
+        let sections = sections(receipt, losses, (codes.len(), code_count))?;
         let kept = receipt.bytes(KEPT)?;
         let place = PartPlace {
             first_file: part * (bands.len() + 1),
@@ -159,8 +177,10 @@ impl Part {
             kept: &kept,
         };
         let blocks = BlockTable::read(receipt, BLOCKS, &place)?;
-        let (runs, byte_len) = (receipt.bytes(RUNS)?, receipt.byte_len());
-        Ok(Part { blocks, read, bad, codes, bands, kept, runs, byte_len })
+        if plan.appends().is_some() && [sections.len(), blocks.len()] != [read.len(); 2] {
+            return Err(wrong("it does not tell of all its dates"));
+        }
+        Ok(Part { blocks, read, bad, codes, bands, kept, runs: receipt.bytes(RUNS)?, sections })
     }
 
     /// Rows of all its inputs.
@@ -232,6 +252,23 @@ fn varint<'b>(bytes: &mut impl Iterator<Item = &'b u8>) -> Option<usize> {
         }
     }
     None
+}
+
+/// What is known of dates that are appended, of which these are the losses, where the part has so many codes, and the parts
+/// before have others.
+fn sections(receipt: &Receipt, losses: Vec<Losses>, (own_count, before): (usize, usize)) -> Result<Vec<PartSection>> {
+    let wrong = || receipt.damaged("the codes of its dates are none");
+    let mut left: &[u32] = receipt.array(SECTION_CODES)?;
+    let mut sections = Vec::with_capacity(losses.len());
+    for losses in losses {
+        let count = *left.split_off_first().ok_or_else(wrong)? as usize;
+        let own = left.split_off(..count).ok_or_else(wrong)?;
+        if own.iter().any(|code| *code as usize >= own_count) {
+            return Err(wrong());
+        }
+        sections.push(PartSection { codes: own.iter().map(|code| code + before as u32).collect(), losses });
+    }
+    if left.is_empty() { Ok(sections) } else { Err(wrong()) }
 }
 
 /// The codes of rows by number, and whether each is used.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::scanned::Scanned;
 use crate::error::{Error, Result};
 use crate::ingest::first::DEFAULT_KEEP;
 use crate::ingest::guard::Guard;
+use crate::ingest::join::Join;
 use crate::ingest::limit::Limit;
 use crate::key::Date;
-use crate::source::{Agreed, FilesBy, SourceOptions};
+use crate::source::{Agreed, FilesBy, KnownFile, Scan, SourceOptions};
 use crate::staging::{Kind, MOST, PlanOf, Planned, TASKS, Whose, hex, read_plan, unhex};
-use crate::storage::Dir;
+use crate::storage::{Access, Dir};
 use crate::store::{Ids, Keep, KeepChange};
 use crate::workers::LEAST_MEMORY;
 
@@ -23,7 +23,7 @@ pub(super) struct Plan {
     /// The version of the program that made it, which alone goes on with it.
     transect: String,
     tasks: u32,
-    of: PlanOf,
+    pub(super) of: PlanOf,
     /// How many tasks gather, and how many seal, for who runs them.
     parts: usize,
     bands: usize,
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     pub(super) agreed: Agreed,
     /// What an update goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    change: Option<Change>,
+    base: Option<Base>,
     /// The checksum of its text.
     #[serde(skip)]
     checksum: u64,
@@ -56,18 +56,41 @@ pub(super) struct Plan {
 
 /// What an update goes on from, and what it is to do.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Change {
+pub(super) struct Base {
     /// The commit of the version that it goes on from.
-    pub(super) before: String,
+    pub(super) before: u64,
     /// The version that it makes.
     pub(super) version: u64,
+    /// How the source joins the others, where it is a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) joins: Option<Join>,
+    /// How the files are appended, where they are no source's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) appends: Option<Appending>,
     /// Whether all files of the source are read again.
     pub(super) rereads: bool,
     pub(super) prune: bool,
     /// Whether the bytes of the store are read, and not mapped.
     pub(super) reads: bool,
     pub(super) max_restated: Option<Limit>,
-    pub(super) scan: Scanned,
+    pub(super) scan: Scan,
+}
+
+/// How per-date files are appended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Appending {
+    pub(super) replace: bool,
+    /// Columns of the files to leave out, beside those that the store leaves out.
+    pub(super) exclude: Vec<String>,
+    /// What those of the source's own files are that are not as the store remembers them.
+    pub(super) files_now: Vec<(String, KnownFile)>,
+}
+
+impl Base {
+    /// How the bytes of that version reach memory.
+    pub(super) fn access(&self) -> Access {
+        if self.reads { Access::Read } else { Access::Map }
+    }
 }
 
 /// What is decided on, beside what the files say.
@@ -80,7 +103,7 @@ pub(super) struct Decided {
     pub(super) max_skipped: Option<Limit>,
     pub(super) allowed: Vec<Guard>,
     pub(super) options: SourceOptions,
-    pub(super) change: Option<Change>,
+    pub(super) base: Option<Base>,
 }
 
 impl Plan {
@@ -89,7 +112,7 @@ impl Plan {
         Plan {
             transect: env!("CARGO_PKG_VERSION").to_owned(),
             tasks: TASKS,
-            of: if decided.change.is_some() { PlanOf::Update } else { PlanOf::Store },
+            of: if decided.base.is_some() { PlanOf::Update } else { PlanOf::Store },
             parts: parts.len(),
             bands: starts.len() + 1,
             store: decided.store,
@@ -105,16 +128,16 @@ impl Plan {
             allowed: decided.allowed.iter().map(Guard::to_string).collect(),
             options: decided.options,
             agreed,
-            change: decided.change,
+            base: decided.base,
             checksum: 0,
         }
     }
 
-    /// The plan `name` in the staging directory, which is to be of this.
+    /// The plan `name` in the staging directory, which is to be of one of these.
     ///
     /// # Errors
     /// When it is none, another version of the program made it, or the system refuses.
-    pub(super) fn read(staging: &Dir, name: &str, of: PlanOf) -> Result<Plan> {
+    pub(super) fn read(staging: &Dir, name: &str, of: &[PlanOf]) -> Result<Plan> {
         let (plan, checksum) = read_plan::<Plan>(staging, name, of)?;
         Ok(Plan { checksum, ..plan })
     }
@@ -123,7 +146,7 @@ impl Plan {
     pub(super) fn ids(&self) -> Ids {
         let store_id = unhex(&self.store_id).unwrap_or_default();
         let commit = u64::from_be_bytes(unhex(&self.commit).unwrap_or_default());
-        let version = self.change.as_ref().map_or(1, |change| change.version);
+        let version = self.base.as_ref().map_or(1, |base| base.version);
         Ids { store_id, version, commit, next_column: 2, next_source: 0 }
     }
 
@@ -180,8 +203,13 @@ impl Plan {
     ///
     /// # Errors
     /// When it is none.
-    pub(super) fn change(&self) -> Result<&Change> {
-        self.change.as_ref().ok_or_else(|| Error::refused("it plans no update", "plan again"))
+    pub(super) fn base(&self) -> Result<&Base> {
+        self.base.as_ref().ok_or_else(|| Error::refused("it plans no change of a store", "plan again"))
+    }
+
+    /// How its files are appended, where they are.
+    pub(super) fn appends(&self) -> Option<&Appending> {
+        self.base.as_ref()?.appends.as_ref()
     }
 
     /// The guards that stop nothing.
@@ -203,8 +231,7 @@ impl Planned for Plan {
             && self.starts.is_sorted()
             && unhex::<16>(&self.store_id).is_some()
             && unhex::<8>(&self.commit).is_some()
-            && (self.of == PlanOf::Update) == self.change.is_some()
-            && self.change.as_ref().is_none_or(|change| unhex::<8>(&change.before).is_some())
+            && (self.of == PlanOf::Update) == self.base.is_some()
             && self.allowed.iter().all(|word| word.parse::<Guard>().is_ok())
     }
 }

@@ -19,9 +19,14 @@ use crate::ingest::seal::sealer::Sealer;
 use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
 use crate::shuffle::{Block, Gathering, SpillMap};
 use crate::staging::{
-    Attempt, Kind, Receipt, TaskReport, band_name, check_number, damaged, encode, part_name, rows_name, sealed_name,
+    Attempt, Kind, PlanOf, Receipt, TaskReport, band_name, check_number, damaged, encode, part_name, rows_name,
+    sealed_name,
 };
-use crate::storage::{Access, Syncs, load};
+use crate::storage::{Access, Dir, Syncs, load};
+use crate::store::{Site, StoreWriter};
+
+/// The directory of an attempt in which the store lies that its dates alone are.
+const PART: &str = "part";
 
 impl Tasks<'_> {
     /// Seals the segments that begin on the dates of band `band`, counted from 0.
@@ -31,6 +36,10 @@ impl Tasks<'_> {
     /// something cannot be written, or the observer cancels.
     pub fn seal(&self, band: usize) -> Result<TaskReport> {
         check_number(band, self.plan.band_count(), "bands")?;
+        let out = self.out.as_deref();
+        if self.plan.of == PlanOf::Update {
+            return self.seal_update(band);
+        }
         let (plan, planned) = (&self.plan, self.planned()?);
         let assembled = Assembled::read(&self.staging, plan, &planned)?;
         let made = assembled.made(plan, &planned, plan.ids())?;
@@ -43,6 +52,7 @@ impl Tasks<'_> {
         let id = SegmentId { source: Some(made.snapshot.sources[0].id), ..self.segment_id(0) };
         if let Some(receipt) = Receipt::open(&self.staging, &band_name(band), plan.whose(Kind::Band, band), u64::MAX)?
             && self.has_segments(&read_sealed(&receipt, &assembled, own.clone(), (id, &made.columns))?)?
+            && out.map_or(Ok(true), |out| self.has_files(band, out))?
         {
             return Ok(TaskReport::before(rows(&own)));
         }
@@ -67,19 +77,26 @@ impl Tasks<'_> {
         let sealer =
             Sealer { gathering: Gathering { blocks: &blocks, spill: &spill, stocks, codes }, columns: made.columns };
         let attempt = Attempt::begin(&self.staging)?;
-        let site = AttemptSite { attempt: &attempt, ids: plan.ids() };
+        let plain = AttemptSite { attempt: &attempt, ids: plan.ids() };
+        let part = |_| StoreWriter::of_part(attempt.dir().make(PART)?, plan.ids());
+        let mut writer = out.map(part).transpose()?;
+        let site: &dyn Site = writer.as_ref().map_or(&plain, |writer| writer);
         let all: Vec<usize> = (0..sealer.columns.len()).collect();
         let sealed = Syncs::run(0, |syncs| {
-            let to = SegmentPlace { site: &site, source: id.source, next: first as u32, syncs, which: Which::All };
+            let to = SegmentPlace { site, source: id.source, next: first as u32, syncs, which: Which::All };
             let cut = (&batches[..], &segments[..]);
             stages.seal_segments(&to, &sealer.columns, &sealer.gathering, cut, false, |walk, batch, room| {
                 let runs = within(&walk.runs(batch.date), batch.of.clone());
                 sealer.batch(batch.date, &runs, None, &all, room)
             })
         })?;
-        for segment in &sealed {
-            attempt.place(&segment.temporary, &sealed_name(segment.id.ordinal))?;
+        let dir = site.segment_dir()?;
+        if let (Some(out), Some(writer)) = (out, &mut writer) {
+            let survey = assembled.told.clone().left(planned);
+            let with = (&assembled, &survey, &gathered);
+            self.write_files((band, out), (&attempt, writer), with, (&sealed, start..end))?;
         }
+        place_all(&attempt, &dir, &sealed)?;
         attempt.place_receipt(&band_name(band), &receipt_of(plan, band, &sealed))?;
         Ok(TaskReport::now(rows(&own)))
     }
@@ -169,6 +186,17 @@ impl Tasks<'_> {
     }
 }
 
+/// Puts segments in place that were sealed in `dir`.
+fn place_all(attempt: &Attempt, dir: &Dir, sealed: &[SealedSegment]) -> Result<()> {
+    for SealedSegment { id, temporary, .. } in sealed {
+        // It has its name where it became part of a store.
+        let own = segment_name(id.commit, id.ordinal);
+        let from = if dir.look(&own)?.is_some() { &own } else { temporary };
+        attempt.place_from(dir, from, &sealed_name(id.ordinal))?;
+    }
+    Ok(())
+}
+
 /// How rows are made again that are as long as their part's receipt says.
 fn without_receipt(part: usize) -> String {
     format!("remove {} beside it, and run gather {part} again", part_name(part))
@@ -180,9 +208,9 @@ fn has_rows(block: &Block, spill: &SpillMap, input_count: usize) -> bool {
         let numbers: &[u32] = bytemuck::cast_slice(bytes);
         numbers.iter().all(|number| (*number as usize) < count)
     };
-    let coded = block.columns.iter().flatten().filter(|column| column.stored == Stored::Codes);
+    let mut coded = block.columns.values().filter(|column| column.stored == Stored::Codes);
     all_below(spill.get(block.inputs), input_count)
-        && coded.into_iter().all(|column| {
+        && coded.all(|column| {
             all_below(spill.get(column.values), column.dictionary.as_ref().map_or(0, |texts| texts.len()).max(1))
         })
 }
@@ -230,7 +258,7 @@ fn read_sealed(
             own_batches.push(SealedBatch { row_count: rows.len() as u32, body_offset, body_len });
         }
         let own_chunks = chunks.split_off(..pieces.len() * columns.len()).ok_or_else(wrong)?;
-        sealed.push(SealedSegment {
+        let segment = SealedSegment {
             id: SegmentId { ordinal: ordinal as u32, ..id },
             columns: Arc::clone(columns),
             temporary: segment_name(id.commit, ordinal as u32),
@@ -238,7 +266,8 @@ fn read_sealed(
             frame_checksum,
             batches: own_batches,
             chunks: own_chunks.to_vec(),
-        });
+        };
+        sealed.push(Some(segment).filter(SealedSegment::is_possible).ok_or_else(wrong)?);
     }
     let is_all = segments.next().is_none() && batches.next().is_none() && chunks.is_empty();
     if is_all { Ok(sealed) } else { Err(wrong()) }

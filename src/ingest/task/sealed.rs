@@ -12,7 +12,7 @@ use crate::format::{ChunkRecord, segment_name};
 use crate::ingest::gather::stages::{Bring, Choose};
 use crate::key::Date;
 use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
-use crate::staging::{Attempt, Kind, Receipt, band_name, damaged, encode, sealed_name};
+use crate::staging::{Attempt, Kind, Receipt, Receipts, band_name, damaged, encode, sealed_name};
 use crate::storage::Dir;
 
 /// Seals the segments that begin on the dates of a band.
@@ -91,7 +91,7 @@ impl Choose for Sealing<'_> {
 }
 
 /// A segment as the receipt of its band tells of it.
-struct Told {
+struct SealedThere {
     band: usize,
     file_len: u64,
     frame_checksum: u64,
@@ -100,7 +100,7 @@ struct Told {
 }
 
 /// Segments that bands sealed, by ordinal.
-pub(super) struct Segments(BTreeMap<u32, Told>);
+pub(super) struct Segments(BTreeMap<u32, SealedThere>);
 
 impl Segments {
     /// Those of a band; `None` where it is not sealed yet.
@@ -118,10 +118,9 @@ impl Segments {
     /// # Errors
     /// When one is not sealed yet, or its receipt is damaged.
     pub(super) fn of_all(staging: &Dir, plan: &Plan) -> Result<Segments> {
-        let mut all = BTreeMap::new();
+        let (mut all, mut receipts) = (BTreeMap::new(), Receipts::new(staging, plan.receipt_limit()));
         for band in 0..plan.band_count() {
-            let whose = plan.whose(Kind::Band, band);
-            let receipt = Receipt::read(staging, &band_name(band), whose, plan.receipt_limit())?;
+            let receipt = receipts.read(&band_name(band), plan.whose(Kind::Band, band))?;
             for (ordinal, told) in Segments::read(&receipt, band)?.0 {
                 if all.insert(ordinal, told).is_some() {
                     return Err(receipt.damaged("it has the segment of another band"));
@@ -144,12 +143,19 @@ impl Segments {
             }
             let chunks = chunks.split_off(..chunk_count as usize).ok_or_else(wrong)?.to_vec();
             let ordinal = u32::try_from(ordinal).map_err(|_| wrong())?;
-            segments.insert(ordinal, Told { band, file_len, frame_checksum, batches, chunks });
+            let sealed = SealedThere { band, file_len, frame_checksum, batches, chunks };
+            if segments.insert(ordinal, sealed).is_some() {
+                return Err(wrong());
+            }
         }
         match bodies.is_empty() && chunks.is_empty() {
             true => Ok(Segments(segments)),
             false => Err(wrong()),
         }
+    }
+
+    pub(super) fn ordinals(&self) -> impl Iterator<Item = u32> {
+        self.0.keys().copied()
     }
 
     pub(super) fn row_count(&self) -> u64 {
@@ -170,7 +176,7 @@ impl Segments {
     }
 }
 
-/// Moves segments that bands sealed into the store.
+/// Gives segments that bands sealed their names in the store.
 pub(super) struct Moving<'a> {
     pub(super) segments: Segments,
     pub(super) staging: &'a Dir,
@@ -179,45 +185,56 @@ pub(super) struct Moving<'a> {
 
 impl Bring for Moving<'_> {
     fn bring(&self, id: SegmentId, columns: &Arc<[SegmentColumn]>, row_counts: &[u32]) -> Result<SealedSegment> {
-        let own = sealed_name(id.ordinal);
-        let path = self.staging.path().join(&own);
-        let again = |band: usize| format!("remove {} beside it, and run seal {band} again", band_name(band));
+        let path = self.staging.path().join(sealed_name(id.ordinal));
         let told = self.segments.0.get(&id.ordinal).ok_or_else(|| {
             Error::refused(format!("no band has sealed segment {}", id.ordinal), "plan again").about(&path)
         })?;
-        let rows = told.batches.iter().map(|batch| batch.row_count);
-        if !rows.eq(row_counts.iter().copied()) || told.chunks.len() != row_counts.len() * columns.len() {
-            let what = "its receipt has other rows than what was compared";
-            return Err(damaged(&path, what, again(told.band)));
-        }
-        let name = segment_name(id.commit, id.ordinal);
-        let (is_own, there) = match self.staging.look(&own)? {
-            Some(found) => (true, Some(found)),
-            None => (false, self.to.look(&name)?),
-        };
-        if there.is_none_or(|found| !found.is_file() || found.byte_len != told.file_len) {
-            let what = if there.is_some() { "it is not what its band left" } else { "it is gone" };
-            return Err(damaged(&path, what, format!("run seal {} again", told.band)));
-        }
-        if is_own {
-            self.to.take(self.staging, &own, &name)?;
-        }
-        Ok(SealedSegment {
+        let sealed = SealedSegment {
             id,
             columns: Arc::clone(columns),
-            temporary: name,
+            temporary: segment_name(id.commit, id.ordinal),
             file_len: told.file_len,
             frame_checksum: told.frame_checksum,
-            batches: told
-                .batches
-                .iter()
-                .map(|&SealedBatch { row_count, body_offset, body_len }| SealedBatch {
-                    row_count,
-                    body_offset,
-                    body_len,
-                })
-                .collect(),
+            batches: told.batches.clone(),
             chunks: told.chunks.clone(),
-        })
+        };
+        let rows = sealed.batches.iter().map(|batch| batch.row_count);
+        if !rows.eq(row_counts.iter().copied()) || !sealed.is_possible() {
+            let what = "its receipt has other rows than what was compared";
+            let again = format!("remove {} beside it, and run seal {} again", band_name(told.band), told.band);
+            return Err(damaged(&path, what, again));
+        }
+        take_segment(&sealed, told.band, self.staging, &self.to)?;
+        Ok(sealed)
     }
+}
+
+/// Gives a segment that `band` sealed its name in the store, unless an earlier attempt did. It keeps the one that it has until
+/// the version is live: whoever collects what no version uses takes nothing from a commit that is tried again.
+///
+/// # Errors
+/// When it is neither here nor there, or has another length, or the system refuses.
+pub(super) fn take_segment(segment: &SealedSegment, band: usize, staging: &Dir, to: &Dir) -> Result<()> {
+    let own = sealed_name(segment.id.ordinal);
+    let (is_staged, there) = match staging.look(&own)? {
+        Some(found) => (true, Some(found)),
+        None => (false, to.look(&segment.temporary)?),
+    };
+    if there.is_none_or(|found| !found.is_file() || found.byte_len != segment.file_len) {
+        let what = match there {
+            Some(_) => format!("it is not what seal {band} left"),
+            None => "it is gone".to_owned(),
+        };
+        return Err(damaged(&staging.path().join(&own), what, format!("run seal {band} again")));
+    }
+    if is_staged {
+        to.link(staging, &own, &segment.temporary)?;
+    }
+    Ok(())
+}
+
+/// Removes the names that segments of a version that is live have in the staging directory.
+pub(super) fn unstage(ordinals: impl IntoIterator<Item = u32>, staging: &Dir) {
+    // What stays is cleared away by age.
+    ordinals.into_iter().for_each(|ordinal| _ = staging.remove(&sealed_name(ordinal)));
 }

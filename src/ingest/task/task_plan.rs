@@ -12,8 +12,8 @@ use crate::ingest::gather::plan::tasks;
 use crate::key::Date;
 use crate::skipped::Skipped;
 use crate::source::{Agreed, Input, Survey, Surveyor, absolute};
-use crate::staging::{PLAN, check_count, check_device, check_new, put_plan};
-use crate::storage::{self, Dir};
+use crate::staging::{check_count, check_staging, put_plan};
+use crate::storage;
 use crate::store::Ids;
 
 /// How many inputs are opened to see on which dates rows are: the longest ones.
@@ -58,9 +58,11 @@ impl Build<'_> {
     /// When no file can be used, there is a store, or the plan cannot be written.
     pub fn plan_tasks(self, split: &TaskSplit) -> Result<TaskPlanReport> {
         let Build { writing, source, mut options, name, .. } = self;
+        let disk = writing.disk.clone();
         let stages = writing.stages()?;
         check_count(split.parts)?;
         check_count(split.bands)?;
+        check_places(&split.staging, &writing.store)?;
         // Tasks may be at work elsewhere.
         options.calendar = options.calendar.as_deref().map(absolute);
         let surveyor = Surveyor::new(&source, &options, &stages.workers, writing.observer)?;
@@ -71,25 +73,21 @@ impl Build<'_> {
             return Err(Error::Inputs { what, skipped: survey.skipped, path: Some(source.into()) });
         }
         let (parts, starts) = cut(&survey, split);
-        writing.disk.create_dir_to_stay(&split.staging)?;
-        let staging = Dir::open(&writing.disk, &split.staging)?;
-        check_places(&staging, &writing.store)?;
         let store = std::path::absolute(&writing.store).map_err(Error::io("find", &writing.store))?;
         let decided = Decided {
             store: store.display().to_string(),
-            ids: Ids::first(&writing.disk)?,
+            ids: Ids::first(&disk)?,
             memory: stages.workers.memory(),
             name: crate::ingest::build::name_of_source(name, &source),
             keep: writing.keep,
             max_skipped: writing.max_skipped,
             allowed: writing.allowed,
             options,
-            change: None,
+            base: None,
         };
         let plan = Plan::new(decided, Agreed::of(&survey)?, &parts, starts);
-        put_plan(&staging, &plan)?;
         Ok(TaskPlanReport {
-            plan: split.staging.join(PLAN).display().to_string(),
+            plan: put_plan(&disk, &split.staging, &plan)?,
             parts: plan.part_count() as u64,
             bands: plan.band_count() as u64,
             files: survey.files().count() as u64,
@@ -101,8 +99,8 @@ impl Build<'_> {
 }
 
 /// Refuses a store that is there, a plan that is there, and a store to which segments cannot be moved.
-fn check_places(staging: &Dir, store: &Path) -> Result<()> {
-    check_new(staging)?;
+fn check_places(staging: &Path, store: &Path) -> Result<()> {
+    check_staging(staging, store, "segments")?;
     let is_empty = match storage::list(store) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
@@ -112,21 +110,25 @@ fn check_places(staging: &Dir, store: &Path) -> Result<()> {
         let what = format!("{} is not empty, and tasks make new stores alone", store.display());
         return Err(Error::refused(what, "name a directory that does not exist yet"));
     }
-    check_device(staging, store, "segments")
+    Ok(())
 }
 
 /// How the work is cut: the inputs of each part, and the first dates of bands but the first.
 pub(super) fn cut(survey: &Survey, split: &TaskSplit) -> (Vec<Range<usize>>, Vec<Date>) {
     let lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-    let mut parts = tasks(&lens, split.parts);
-    // A scheduler starts as many tasks as it was told; those that are too many have nothing to do.
-    parts.resize(split.parts, lens.len()..lens.len());
-    (parts, starts(survey, split.bands))
+    (parts(&lens, split.parts), starts(dates(survey), split.bands))
 }
 
-/// The first dates of so many bands but the first: they divide evenly the dates of files that name theirs, else those
-/// of some inputs.
-fn starts(survey: &Survey, count: usize) -> Vec<Date> {
+/// The inputs of so many parts, of which each has about the same share of these lengths.
+pub(super) fn parts(lens: &[u64], count: usize) -> Vec<Range<usize>> {
+    let mut parts = tasks(lens, count);
+    // A scheduler starts as many tasks as it was told; those that are too many have nothing to do.
+    parts.resize(count, lens.len()..lens.len());
+    parts
+}
+
+/// The dates of files that name theirs, else those of some inputs, each with how much there is of it.
+fn dates(survey: &Survey) -> Vec<(Date, u64)> {
     let period = |input: &Input| Some((survey.options().period_of(&input.unit)?.first, input.row_count));
     let mut dates: Vec<(Date, u64)> = survey.inputs.iter().filter_map(period).collect();
     if dates.is_empty() {
@@ -139,6 +141,11 @@ fn starts(survey: &Survey, count: usize) -> Vec<Date> {
             }
         }
     }
+    dates
+}
+
+/// The first dates of so many bands but the first, which divide these evenly.
+pub(super) fn starts(mut dates: Vec<(Date, u64)>, count: usize) -> Vec<Date> {
     dates.sort_unstable();
     let total: u64 = dates.iter().fold(0, |sum, (_, rows)| sum.saturating_add(*rows));
     let (mut starts, mut sum) = (Vec::with_capacity(count), 0u64);

@@ -1,17 +1,18 @@
 //! The tasks of a plan, for whoever runs them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::plan::Plan;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::build_report::BuildReport;
 use crate::ingest::gather::stages::Stages;
 use crate::progress::{Observer, Quiet, Silent};
 use crate::source::Survey;
-use crate::staging::{PlanOf, staging_of};
+use crate::staging::{PlanOf, check_device, staging_of};
 use crate::storage::{Dir, Disk};
+use crate::transpose::check_new_output;
 use crate::workers::Workers;
 
 /// The tasks of a plan: [`gather`](Tasks::gather) each part, then [`assemble`](Tasks::assemble), then
@@ -24,13 +25,17 @@ pub struct Tasks<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) patience: Duration,
     pub(super) disk: Disk,
+    /// Where the files of dates go, absolute.
+    pub(super) out: Option<PathBuf>,
 }
 
 impl<'a> Tasks<'a> {
-    /// The tasks of the plan at `path`, whose directory is the staging directory.
+    /// The tasks of the plan at `path`, whose directory is the staging directory. Of one that plans an update,
+    /// [`gather`](Tasks::gather) and [`seal`](Tasks::seal) are the same; for its others see
+    /// [`UpdateTasks`](crate::UpdateTasks).
     ///
     /// # Errors
-    /// When it is no plan, or that of another version of this library.
+    /// When it is no plan of either, or that of another version of this library.
     pub fn open(path: impl AsRef<Path>) -> Result<Tasks<'a>> {
         Tasks::open_on(path, Disk::default())
     }
@@ -40,13 +45,13 @@ impl<'a> Tasks<'a> {
     /// # Errors
     /// As there.
     pub fn open_on(path: impl AsRef<Path>, disk: Disk) -> Result<Tasks<'a>> {
-        Tasks::open_of(path, disk, PlanOf::Store)
+        Tasks::open_of(path, disk, &[PlanOf::Store, PlanOf::Update])
     }
 
-    pub(super) fn open_of(path: impl AsRef<Path>, disk: Disk, of: PlanOf) -> Result<Tasks<'a>> {
+    pub(super) fn open_of(path: impl AsRef<Path>, disk: Disk, of: &[PlanOf]) -> Result<Tasks<'a>> {
         let (staging, name) = staging_of(&disk, path.as_ref())?;
         let plan = Arc::new(Plan::read(&staging, name, of)?);
-        Ok(Tasks { staging, plan, observer: &Silent, patience: Duration::ZERO, disk })
+        Ok(Tasks { staging, plan, observer: &Silent, patience: Duration::ZERO, disk, out: None })
     }
 
     /// Who watches.
@@ -59,6 +64,24 @@ impl<'a> Tasks<'a> {
     pub fn wait(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// Has [`seal`](Tasks::seal) write the files of its dates too, as [`Transpose`](crate::Transpose) writes them to `out`
+    /// by its defaults, and [`commit`](Tasks::commit) put them there: rows are not read once more. A date of which segments
+    /// of two bands have rows has no file then.
+    ///
+    /// # Errors
+    /// When it is on another file system than the staging directory or has files that are not of this store, or the plan is
+    /// of an update.
+    pub fn output(mut self, out: impl Into<PathBuf>) -> Result<Self> {
+        self.check_of_store()?;
+        let out = out.into();
+        check_device(self.staging.path(), &out, "files")?;
+        let id = u128::from_le_bytes(self.plan.ids().store_id);
+        let source = (PathBuf::from(self.plan.agreed.root()), self.plan.options.pattern.clone());
+        check_new_output((self.store(), id), source, &out, &self.disk)?;
+        self.out = Some(std::path::absolute(&out).map_err(Error::io("find", &out))?);
+        Ok(self)
     }
 
     /// How many parts there are to gather.
@@ -82,6 +105,7 @@ impl<'a> Tasks<'a> {
     /// # Errors
     /// Those of the tasks.
     pub fn run(&self, jobs: usize) -> Result<BuildReport> {
+        self.check_of_store()?;
         let started = Instant::now();
         let workers = Workers::new(Some(jobs))?;
         self.each(&workers, ("gather", "parts"), self.parts(), |tasks, part| tasks.gather(part).map(drop))?;
@@ -102,9 +126,9 @@ impl<'a> Tasks<'a> {
         count: usize,
         task: impl Fn(&Tasks, usize) -> Result<()> + Sync + Send,
     ) -> Result<()> {
-        let Tasks { staging, plan, patience, disk, .. } = self;
+        let Tasks { staging, plan, patience, disk, out, .. } = self;
         let (staging, plan, disk, patience) = (staging.clone(), Arc::clone(plan), disk.clone(), *patience);
-        let own = Tasks { staging, plan, patience, disk, observer: &Quiet(self.observer) };
+        let own = Tasks { staging, plan, patience, disk, out: out.clone(), observer: &Quiet(self.observer) };
         self.observer.begin(stage, unit, count as u64);
         workers.try_map(count, |number| {
             task(&own, number)?;
@@ -113,6 +137,11 @@ impl<'a> Tasks<'a> {
         })?;
         self.observer.end();
         Ok(())
+    }
+
+    /// Refuses what there is of the tasks of a store alone.
+    pub(super) fn check_of_store(&self) -> Result<()> {
+        self.plan.of.check(&[PlanOf::Store], self.staging.path())
     }
 
     /// The survey that was planned.

@@ -9,12 +9,14 @@ use arrow_schema::DataType;
 use super::conflict::{Conflict, Dispute, advise, tell};
 use super::prior::Prior;
 use super::question::{Answers, Ask, Question, Unsettled};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::panel::Column;
 use crate::reason::Reason;
+use crate::remedy::{Remedy, Setting};
 use crate::source::convert::surely_exact;
 use crate::source::folder::discover::counted;
 use crate::source::input::schema::{FileSchema, Value};
+use crate::source::options::Cast;
 use crate::source::types::{Joined, join};
 
 /// One file as far as the agreement goes.
@@ -76,6 +78,8 @@ struct Uses<'a> {
     name: &'a str,
     /// Its type in the panel that was there before.
     before: Option<&'a DataType>,
+    /// What a user decides on for it this time.
+    cast: Option<&'a Cast>,
     types: Types<'a>,
 }
 
@@ -92,21 +96,25 @@ fn columns<'a>(members: &'a [Member], refused: &[Option<Reason>], prior: Option<
             schemas[at].1.push(file);
         }
     }
+    let casts = prior.and_then(|prior| prior.changes).map_or(&[][..], |changes| &changes.casts);
     let mut columns: Vec<Uses> = Vec::new();
     let mut places = HashMap::new();
     for Column { name, data_type } in prior.into_iter().flat_map(|prior| prior.columns) {
         places.insert(name.as_str(), columns.len());
         let before = Some(data_type).filter(|data_type| **data_type != DataType::Null);
-        columns.push(Uses { name, before, types: Vec::new() });
+        columns.push(Uses { name, before, cast: None, types: Vec::new() });
     }
     for (schema, files) in &schemas {
         for value in &schema.values {
             let at = *places.entry(value.name.as_str()).or_insert_with(|| {
-                columns.push(Uses { name: &value.name, before: None, types: Vec::new() });
+                columns.push(Uses { name: &value.name, before: None, cast: None, types: Vec::new() });
                 columns.len() - 1
             });
             if value.logical == DataType::Null {
                 continue;
+            }
+            if let Some(cast) = casts.iter().find(|cast| cast.column == value.own_name) {
+                columns[at].cast = Some(cast);
             }
             let types = &mut columns[at].types;
             let is_same = |known: &Value| known.logical == value.logical && unit_lost(known) == unit_lost(value);
@@ -131,7 +139,7 @@ fn settle_all<'c>(columns: &'c [Uses], answers: &mut Answers) -> Result<Vec<(&'c
     let mut settled: Vec<Option<Settled>> = columns.iter().map(|_| None).collect();
     loop {
         for (uses, found) in columns.iter().zip(&mut settled).filter(|(_, found)| found.is_none()) {
-            match settle(uses.name, uses.before, uses.types.clone(), answers) {
+            match settle(uses, answers) {
                 Ok(now) => *found = Some(now),
                 Err(Unsettled::Unknown) => {}
                 Err(Unsettled::Failed(error)) => return Err(error),
@@ -144,13 +152,10 @@ fn settle_all<'c>(columns: &'c [Uses], answers: &mut Answers) -> Result<Vec<(&'c
     Ok(columns.iter().zip(settled).filter_map(|(uses, settled)| Some((uses.name, settled?))).collect())
 }
 
-/// Where the types of the column `name` meet, or the files of the rarer type where they do not.
-fn settle(
-    name: &str,
-    before: Option<&DataType>,
-    mut types: Types,
-    answers: &mut Answers,
-) -> Result<Settled, Unsettled> {
+/// Where the types of a column meet, or the files of the rarer type where they do not.
+fn settle(uses: &Uses, answers: &mut Answers) -> Result<Settled, Unsettled> {
+    let Uses { name, before, cast, ref types } = *uses;
+    let mut types = types.clone();
     // Most files first; the sort is stable, so that of two equally common types the one seen later is the rarer.
     types.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
     let all = types.clone();
@@ -180,7 +185,19 @@ fn settle(
         };
         // Who is refused where no choice holds all values, the best choice decides.
         let (mut found, mut refused) = (None, None);
-        for joined in join(&with) {
+        let mut choices = join(&with);
+        if let Some(cast) = cast.filter(|cast| choices.iter().any(|joined| joined.target == cast.to)) {
+            choices.retain(|joined| joined.target == cast.to);
+            if let Some(before) = before.filter(|before| !surely_exact(before, &cast.to))
+                && let Err(why) = answers.exact_before(name, &cast.to)?
+            {
+                let why =
+                    format!("{cast}: the store has {before}, and {} does not hold all of its values: {why}", cast.to);
+                let way_out = Remedy::Do("build another store with that type".to_owned());
+                return Err(Unsettled::Failed(Error::invalid(Setting::Cast(Vec::new()), why, [way_out])));
+            }
+        }
+        for joined in choices {
             match refuse(name, &joined, &types[..=n], &target, before, answers)? {
                 None => {
                     found = Some(joined);

@@ -48,6 +48,8 @@ enum Effect {
     Rounds,
     /// Numbers, days and the like become text.
     Spells,
+    /// Times on clocks that nobody knows are taken for those of a zone.
+    Places,
 }
 
 /// What files disagree on.
@@ -95,6 +97,7 @@ pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice,
         let effect = match () {
             () if is_rounded => Effect::Rounds,
             () if is_text(&to) && !(is_text(own) && is_text(target)) => Effect::Spells,
+            () if is_instant(&to) && types.iter().any(|(value, _)| !is_instant(&value.logical)) => Effect::Places,
             () => Effect::Nothing,
         };
         let is_whole = unread.is_empty();
@@ -109,7 +112,6 @@ pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice,
 /// The types to try, the best first.
 fn candidates(dispute: &Dispute) -> Vec<DataType> {
     let Dispute { own, target, types, .. } = *dispute;
-    let is_instant = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(_)));
     // Text that is numbers becomes numbers; numbers that do not meet become the wider kind; instants keep a zone.
     let mut candidates = match (own, target) {
         // What was cast to numbers, and lost its unit, stays what it is.
@@ -146,6 +148,10 @@ fn candidates(dispute: &Dispute) -> Vec<DataType> {
         }
     });
     candidates
+}
+
+fn is_instant(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, Some(_)))
 }
 
 /// Where timestamps on several clocks meet: one type for all of them, so that each of the files hears the same.
@@ -209,6 +215,7 @@ pub(in crate::source) fn tell(file: usize, conflicts: &[Conflict], of_fields: bo
         () if apart.len() == conflicts.len() => format!("leaves {it} out"),
         () if has(Effect::Spells) => format!("reads {it} as text"),
         () if has(Effect::Rounds) => format!("reads {it}, rounded where it must"),
+        () if has(Effect::Places) => format!("reads {it}, and takes clock times for those of that zone"),
         () if !apart.is_empty() => "reads the file".to_owned(),
         () if conflicts.len() == 1 => "decides on one type".to_owned(),
         () => "decides on their types".to_owned(),

@@ -137,7 +137,7 @@ fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), Str
         Question::Empty if array.logical_null_count() == array.len() => Ok(()),
         Question::Empty => Err("it has values".to_owned()),
         Question::Exact(to) => widen(array, to, before).map(drop),
-        Question::Readable(to) => convert(array, to).map(drop),
+        Question::Readable(to) => convert(array, to, before).map(drop),
         Question::Apart(to) => stay_apart(array, to),
     }
 }
@@ -147,7 +147,7 @@ fn stay_apart(array: &ArrayRef, to: &DataType) -> Result<(), String> {
     if !can_be_key(to) {
         return Err(format!("a key column cannot be {to}"));
     }
-    let converted = [convert(array, to)?];
+    let converted = [convert(array, to, 0)?];
     let order = KeyOrder::new(&converted, &converted).map_err(|error| error.to_string())?;
     let same = identity(array, array)?;
     let mut rows: Vec<usize> = (0..array.len()).collect();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::{can_cast_types, cast};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
+use super::schema::wide_integer;
 use crate::source::input::parts::lost_of_field;
 use crate::source::input::schema::FileColumn;
 use crate::source::types::{is_text, shown_type};
@@ -16,7 +17,7 @@ pub(super) fn columns(schema: &Schema) -> Vec<FileColumn> {
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),
         leaf,
-        raw: raw(field.data_type()),
+        raw: wide_integer(field).map_or_else(|| raw(field.data_type()), Err),
         fields: None,
         is_instant: false,
         may_round: false,
@@ -48,11 +49,23 @@ fn raw(data_type: &DataType) -> Result<DataType, String> {
 
 /// `array` in the type in which its column is taken.
 pub(super) fn take_as(array: &ArrayRef, raw: &DataType) -> Result<ArrayRef, ArrowError> {
+    if *raw == DataType::Null {
+        return match array.logical_null_count() == array.len() {
+            true => Ok(new_null_array(raw, array.len())),
+            false => {
+                Err(ArrowError::InvalidArgumentError("its values should all be null, and it has others".to_owned()))
+            }
+        };
+    }
     if let (DataType::Dictionary(_, value), Some(dictionary)) = (raw, array.as_any_dictionary_opt())
         && dictionary.values().null_count() > 0
     {
         // A null is one of the row, and no entry.
         return cast(&cast(array, value)?, raw);
     }
-    if array.data_type() == raw { Ok(array.clone()) } else { cast(array, raw) }
+    match (array.data_type(), raw) {
+        (from, to) if from == to => Ok(array.clone()),
+        (DataType::BinaryView, DataType::Utf8View) => Ok(Arc::new(array.as_binary_view().clone().to_string_view()?)),
+        _ => cast(array, raw),
+    }
 }

@@ -6,16 +6,18 @@ use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::FileDecoder;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 
 use super::buffers::{all, buffers_of, unmatched, unpacked_len};
 use super::columns::{columns, take_as};
 use super::messages::{Batch, batch};
 use super::outline::{Outline, Part};
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
+use crate::remedy::excluding;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::{Content, changed};
 use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format};
+use crate::source::types::check_decimals;
 use crate::source::weight::written_out;
 
 /// What an array takes beside its values.
@@ -23,6 +25,21 @@ const ARRAY_LEN: u64 = 256;
 
 /// What a value takes at most, texts' own bytes aside.
 const SLOT_LEN: u64 = 16;
+
+/// `schema` with bytes in place of texts that are views: the decoder looks at each text, and any number of views may be of
+/// one that is long. Once they are weighed, they are [taken as](take_as) texts.
+fn views_of_bytes(schema: &Schema) -> SchemaRef {
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView)),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Fields>()))
+}
+
+/// Why a file is skipped whose column has a number that its type does not have.
+fn beyond(name: &str, what: &str) -> Reason {
+    Reason::new(Kind::InexactValue, format!("its column {name:?}: {what}")).of_column(name).or(excluding(&[name]))
+}
 
 /// Arrow IPC.
 #[derive(Debug)]
@@ -37,7 +54,13 @@ impl Format for Arrow {
     ) -> Result<Box<dyn Decoder>, Reason> {
         let meter = Meter::new(allowance);
         let outline = Outline::new(&content, &meter)?;
-        if columns(&outline.schema) != schema.columns {
+        // Of a column without a value the type is forgotten.
+        let is_same = |own: &FileColumn, known: &FileColumn| {
+            own == known || (own.name == known.name && known.raw == Ok(DataType::Null))
+        };
+        let own = columns(&outline.schema);
+        if own.len() != schema.columns.len() || !own.iter().zip(&schema.columns).all(|(own, known)| is_same(own, known))
+        {
             return Err(changed());
         }
         Ok(Box::new(ArrowFile { content, schema: Arc::clone(schema), outline, meter }))
@@ -78,12 +101,21 @@ impl Decoder for ArrowFile {
     fn was_too_large(&self) -> bool {
         self.meter.was_exceeded()
     }
+
+    fn is_null(&self, column: &FileColumn) -> Result<bool, Reason> {
+        let column = FileColumn { raw: Ok(DataType::Null), ..column.clone() };
+        let mut decoder = self.decoder(&[column.leaf]);
+        self.meter.start(0);
+        let mut parts = self.outline.parts.iter();
+        // One with values is no column of nulls.
+        parts.try_for_each(|part| self.decode(part, &mut decoder, &[column.leaf], &[&column]).map(drop)).map(|()| true)
+    }
 }
 
 impl ArrowFile {
     fn decoder(&self, leaves: &[usize]) -> FileDecoder {
         // Version 1 stands for any: pyarrow names another in the footer than in the messages, of which each was checked.
-        let schema = Arc::clone(&self.outline.schema);
+        let schema = views_of_bytes(&self.outline.schema);
         FileDecoder::new(schema, MetadataVersion::V1).with_projection(leaves.to_vec())
     }
 
@@ -127,9 +159,13 @@ impl ArrowFile {
                     let raw =
                         raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
                     self.hold(written_out(array, raw).saturating_add(ARRAY_LEN), 0)?;
+                    let is_decimal = |array: &ArrayRef| check_decimals(array).map_err(|what| beyond(name, &what));
+                    // A cast would make nulls of some.
+                    is_decimal(array)?;
                     let array = take_as(array, raw).map_err(|error| {
                         Reason::undecodable(format_args!("its column {name:?}: {error}")).of_column(name)
                     })?;
+                    is_decimal(&array)?;
                     arrays.push(array);
                 }
                 Ok(Some(arrays))

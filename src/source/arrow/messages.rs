@@ -4,10 +4,12 @@
 
 use std::fmt;
 
-use arrow_ipc::{DictionaryBatch, Message, MessageHeader, MetadataVersion, RecordBatch};
+use arrow_ipc::{DictionaryBatch, Message, MessageHeader, MetadataVersion, RecordBatch, root_as_message_with_opts};
 use arrow_schema::{
     DECIMAL32_MAX_PRECISION, DECIMAL64_MAX_PRECISION, DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType,
 };
+
+use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
@@ -34,6 +36,20 @@ pub(in crate::source) fn is_possible(data_type: &DataType) -> bool {
     (1..=most).contains(&digits)
 }
 
+/// What is made of each byte of flatbuffers that hold a schema, at most. They may refer to one table or text any number of
+/// times, and each becomes a copy; no writer's do.
+pub(in crate::source) const COPIES: usize = 8;
+
+/// How far the flatbuffers in `bytes` may be followed: writers' own come to twice their bytes, with what tables share.
+pub(super) fn reach(bytes: &[u8]) -> VerifierOptions {
+    VerifierOptions { max_apparent_size: bytes.len().saturating_mul(COPIES), ..VerifierOptions::default() }
+}
+
+/// The message in `bytes`.
+pub(in crate::source) fn message_in(bytes: &[u8]) -> Result<Message<'_>, InvalidFlatbuffer> {
+    root_as_message_with_opts(&reach(bytes), bytes)
+}
+
 /// Why flatbuffers that hold a schema are not read. They may be whole, and more than the reader follows, as it says only
 /// in words.
 pub(in crate::source) fn unread(what: &str, error: impl fmt::Display) -> Reason {
@@ -45,20 +61,6 @@ pub(in crate::source) fn unread(what: &str, error: impl fmt::Display) -> Reason 
     match limits.into_iter().find(|(limit, ..)| error.contains(limit)) {
         Some((_, what, some)) => {
             Reason::new(Kind::ColumnType, what).or(Remedy::Do(format!("write the file without {some}")))
-        }
-        None => Reason::damaged(what),
-    }
-}
-
-/// Why a schema is not read that flatbuffers hold: `what`, unless a column has integers that Arrow has not.
-pub(in crate::source) fn unread_schema(schema: arrow_ipc::Schema, what: &str) -> Reason {
-    let is_wide = |field: &arrow_ipc::Field| field.type_as_int().is_some_and(|integer| integer.bitWidth() == 128);
-    let wide = schema.fields().and_then(|fields| fields.iter().find(is_wide));
-    match wide.and_then(|field| field.name()) {
-        Some(name) => {
-            let what = format!("its column {name:?} is an integer of 128 bits, which Arrow does not know");
-            let way_out = Remedy::Do("write it as a decimal, or the file without it".to_owned());
-            Reason::new(Kind::ColumnType, what).of_column(name).or(way_out)
         }
         None => Reason::damaged(what),
     }
@@ -76,7 +78,7 @@ pub(super) enum Batch<'a> {
 /// What is wrong with it, after the name of the message.
 pub(super) fn batch(bytes: &[u8], body_len: u64) -> Result<Batch<'_>, &'static str> {
     let unreadable = "has a message that cannot be read";
-    let message = arrow_ipc::root_as_message(message_of(bytes).ok_or("has a message of another length than it says")?);
+    let message = message_in(message_of(bytes).ok_or("has a message of another length than it says")?);
     let message = message.map_err(|_| unreadable)?;
     if !is_of_known_version(&message) {
         return Err("has a message of a version of Arrow that is not read");
@@ -112,7 +114,10 @@ fn check(batch: RecordBatch, body_len: u64) -> Result<(), &'static str> {
     }
     let body_len = i64::try_from(body_len).unwrap_or(i64::MAX);
     let mut end = 0;
-    for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() != 0) {
+    for buffer in batch.buffers().into_iter().flatten() {
+        if buffer.length() == 0 && (0..=body_len).contains(&buffer.offset()) {
+            continue;
+        }
         if buffer.offset() < end {
             return Err("has buffers in the same bytes, or out of order");
         }

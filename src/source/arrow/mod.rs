@@ -5,4 +5,5 @@ mod columns;
 mod decode;
 pub(in crate::source) mod messages;
 mod outline;
+pub(in crate::source) mod schema;
 pub(in crate::source) mod survey;

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_ipc::convert::try_fb_to_schema;
-use arrow_ipc::{Block, DictionaryBatch, Endianness, MetadataVersion, root_as_footer, root_as_message};
+use arrow_ipc::{Block, DictionaryBatch, Endianness, MetadataVersion, root_as_footer_with_opts};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use parquet::file::reader::Length;
 
 use super::buffers::{all, unmatched, unpacked_len};
-use super::messages::{Batch, MARK, batch, is_possible, message_of, unread, unread_schema};
+use super::messages::{Batch, COPIES, MARK, batch, is_possible, message_in, message_of, reach, unread};
+use super::schema::schema_of;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
@@ -47,6 +47,11 @@ pub(super) struct Outline {
 }
 
 impl Part {
+    /// The bytes of the file that it has.
+    fn place(&self) -> Range<u64> {
+        self.start..self.start + self.message_len + self.body_len
+    }
+
     /// The place of the part as the decoder is told of it.
     pub(super) fn block(&self) -> Block {
         Block::new(self.start as i64, self.message_len as i32, self.body_len as i64)
@@ -134,17 +139,28 @@ impl Walk<'_> {
         let start = start.filter(|start| *start >= HEAD);
         let start = start.ok_or_else(|| Reason::damaged("its footer cannot be that long"))?;
         let footer = self.footer(start, len - start)?;
-        let footer = root_as_footer(&footer).map_err(|error| unread("its footer cannot be read", error))?;
+        let footer = root_as_footer_with_opts(&reach(&footer), &footer)
+            .map_err(|error| unread("its footer cannot be read", error))?;
         let schema = schema(footer.schema(), footer.version())?;
         let dictionaries = footer.dictionaries().into_iter().flatten().map(|block| (block, true));
         let batches = footer.recordBatches().into_iter().flatten().map(|block| (block, false));
-        let mut places: Vec<Range<u64>> = Vec::new();
+        let damaged = |n: usize, why: &str| Reason::damaged(format_args!("block {n} {why}"));
+        let mut parts = Vec::new();
         for (n, (block, is_dictionary)) in dictionaries.chain(batches).enumerate() {
-            let damaged = |why: &str| Reason::damaged(format_args!("block {n} {why}"));
-            let part = part_of(block, start, is_dictionary).ok_or_else(|| damaged("lies out of place"))?;
+            parts.push(part_of(block, start, is_dictionary).ok_or_else(|| damaged(n, "lies out of place"))?);
+        }
+        // Before any is read: one message would be read as often as blocks say where it is.
+        let mut places: Vec<Range<u64>> = parts.iter().map(Part::place).collect();
+        places.sort_unstable_by_key(|place| place.start);
+        if places.windows(2).any(|pair| pair[0].end > pair[1].start) {
+            return Err(Reason::damaged("two of its blocks lie in the same bytes"));
+        }
+        self.content.check_used(places.iter().map(|place| place.end - place.start).sum::<u64>() + TAIL)?;
+        for (n, part) in parts.into_iter().enumerate() {
+            let damaged = |why: &str| damaged(n, why);
             let message = self.message(part.start, part.message_len)?;
             let found = batch(&message, part.body_len).map_err(damaged)?;
-            match (&found, is_dictionary) {
+            match (&found, part.is_dictionary) {
                 (Batch::Rows(..), false) | (Batch::Dictionary(_), true) => {}
                 _ => return Err(damaged("has a message of another kind than its footer says")),
             }
@@ -155,12 +171,7 @@ impl Walk<'_> {
                 }
                 found => self.take(found)?,
             }
-            places.push(part.start..part.start + part.message_len + part.body_len);
             self.parts.push(part);
-        }
-        places.sort_unstable_by_key(|place| place.start);
-        if places.windows(2).any(|pair| pair[0].end > pair[1].start) {
-            return Err(Reason::damaged("two of its blocks lie in the same bytes"));
         }
         Ok(Outline { schema, parts: self.parts, row_count: self.row_count })
     }
@@ -193,7 +204,7 @@ impl Walk<'_> {
                 return Err(truncated());
             }
             let bytes = if known.is_none() { self.footer(at, message_len)? } else { self.message(at, message_len)? };
-            let message = root_as_message(message_of(&bytes).ok_or_else(|| damaged("cannot be read"))?);
+            let message = message_in(message_of(&bytes).ok_or_else(|| damaged("cannot be read"))?);
             let message = message.map_err(|error| match known {
                 None => unread("its schema cannot be read", error),
                 Some(_) => damaged("cannot be read"),
@@ -226,7 +237,7 @@ impl Walk<'_> {
 
     /// The bytes of a footer or a schema, of which a few times as many are made.
     fn footer(&self, start: u64, len: u64) -> Result<Bytes, Reason> {
-        self.read(start, len, 8 * len.min(self.content.len()))
+        self.read(start, len, COPIES as u64 * len.min(self.content.len()))
     }
 
     fn read(&self, start: u64, len: u64, kept: u64) -> Result<Bytes, Reason> {
@@ -280,7 +291,7 @@ fn schema(schema: Option<arrow_ipc::Schema>, version: MetadataVersion) -> Result
         let what = "has its numbers in big-endian order, which is not read";
         return Err(Reason::new(Kind::Other, what).or(anew()));
     }
-    let schema = try_fb_to_schema(schema).map_err(|_| unread_schema(schema, UNREAD))?;
+    let schema = schema_of(schema, UNREAD)?;
     if !schema.fields().iter().all(|field| is_possible(field.data_type())) {
         return Err(Reason::damaged("its schema has a decimal of no digits, or of too many"));
     }

@@ -27,6 +27,7 @@ pub(in crate::source) fn survey_arrow(content: &Content, interner: &Interner) ->
     guarded(|| {
         let meter = Meter::new(&interner.allowance);
         let outline = Outline::new(content, &meter)?;
+        interner.check_own(outline.schema.fields().iter().map(|field| field.name()))?;
         let schema = interner.intern(interner.format(|| Arc::new(Arrow)), columns(&outline.schema));
         let row_count = outline.row_count;
         // Now, not when it is read: rows that a few bytes claim must not weigh in any decision on all files.

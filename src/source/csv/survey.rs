@@ -27,6 +27,7 @@ const TOLD: usize = 20;
 pub(in crate::source) fn survey_csv(content: &Content, interner: &Interner) -> Result<Footer, Reason> {
     guarded(|| {
         let mut records = records(content, &interner.allowance)?;
+        interner.check_own(records.names.iter())?;
         let mut found = vec![Fields::NONE; records.names.len()];
         let mut odd: Vec<Option<Odd>> = records.names.iter().map(|_| None).collect();
         let mut row_count = 0_u64;
@@ -46,7 +47,8 @@ pub(in crate::source) fn survey_csv(content: &Content, interner: &Interner) -> R
                     Some(odd) => odd.has_values |= own.guess.is_value(),
                     odd if joined.guess == Guess::Text => {
                         let has_values = known.guess.is_value();
-                        *odd = Some(Odd { leaf, row: row_count, text: cut(text), has_values });
+                        let is_value = own.guess.is_value();
+                        *odd = Some(Odd { leaf, row: row_count, text: cut(text), is_value, has_values });
                     }
                     _ => {}
                 }

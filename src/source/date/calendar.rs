@@ -8,7 +8,8 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 use csv::StringRecord;
 
-use super::column::{DateReader, DateRules};
+use super::column::DateReader;
+use super::rules::DateRules;
 use crate::error::Result;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Setting;

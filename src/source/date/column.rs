@@ -3,131 +3,24 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::clock::{Clocks, Moment, Reading};
 use super::format::Format;
 use super::month::Month;
-use super::spelling::{READS_THEM, order, spellings_that};
+use super::rules::{DateRules, lenient};
+use super::seen::{Seen, Way};
+use super::spelling::{READS_THEM, order, spellings_of_dates_that};
 use super::text;
-use crate::error::Result;
 use crate::key::Date;
 use crate::panel::{DateForm, Spelling, ticks_per_day};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::source::convert::shown_value;
-use crate::source::options::{BadDates, Epoch, SourceOptions};
+use crate::source::options::{BadDates, Epoch};
 use crate::source::order::NO_DAY;
 use crate::source::types::{is_text, logical};
-
-/// How dates are read under the options of a user.
-#[derive(Debug, Clone)]
-pub(in crate::source) struct DateRules {
-    format: Option<Format>,
-    clocks: Clocks,
-    epoch: Option<Epoch>,
-    times: Times,
-    bad: BadDates,
-    /// Whether the seconds of days are wanted, too.
-    rolls: bool,
-}
-
-/// What becomes of a time of day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Times {
-    /// It is left out.
-    Dropped,
-    /// It refuses the file, unless it is in one of these columns, which are part of the key and keep it.
-    Refused { key: Vec<String> },
-}
-
-impl DateRules {
-    /// The rules of `options`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) where one of them is no format or no zone.
-    pub(in crate::source) fn new(options: &SourceOptions) -> Result<DateRules> {
-        Ok(DateRules {
-            format: options.date_format.as_deref().map(Format::new).transpose()?,
-            clocks: Clocks::new(options)?,
-            epoch: options.epoch,
-            times: match options.drop_time {
-                true => Times::Dropped,
-                false => Times::Refused { key: options.key.clone() },
-            },
-            bad: options.bad_dates,
-            rolls: options.roll.is_some(),
-        })
-    }
-
-    /// On whose clocks instants are dates.
-    pub(in crate::source) fn clocks(&self) -> &Clocks {
-        &self.clocks
-    }
-
-    /// These rules where rows without a date are left out.
-    pub(in crate::source) fn lenient(&self) -> DateRules {
-        DateRules { bad: BadDates::Drop, ..self.clone() }
-    }
-
-    /// These rules where a time of day is left out.
-    pub(in crate::source) fn without_times(&self) -> DateRules {
-        DateRules { times: Times::Dropped, ..self.clone() }
-    }
-
-    /// These rules where dates in text are spelt as `text` says.
-    pub(in crate::source) fn with_format(&self, text: &str) -> DateRules {
-        DateRules { format: Format::new(text).ok(), ..self.clone() }
-    }
-
-    /// These rules where numbers count since 1970.
-    pub(in crate::source) fn with_epoch(&self, epoch: Epoch) -> DateRules {
-        DateRules { epoch: Some(epoch), ..self.clone() }
-    }
-
-    /// Whether a time of day in the date column `name` is left out, or kept by the key.
-    fn allows_time(&self, name: &str) -> bool {
-        match &self.times {
-            Times::Dropped => true,
-            Times::Refused { key } => key.iter().any(|column| column == name),
-        }
-    }
-}
-
-impl DateRules {
-    /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
-    pub(in crate::source) fn count(&self, array: &ArrayRef) -> Option<Epoch> {
-        let is_number = self.epoch.is_none() && array.data_type().is_numeric();
-        // A NaN, which is how pandas writes a null among integers, and what no integer holds become null.
-        let counts = is_number.then(|| lenient(array, &DataType::Int64))?.ok()?;
-        let counts = counts.as_primitive::<Int64Type>();
-        // What would be days from 2070 on are rather a spreadsheet's, which counts from the end of 1899.
-        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2070, 1, 1)?);
-        Epoch::ALL.into_iter().find(|epoch| {
-            let is_of_this_age = |count: i64| {
-                let moment = self.clocks.since_1970(count, *epoch);
-                moment.is_some_and(|moment| (first.days().into()..last.days().into()).contains(&moment.day))
-            };
-            counts.null_count() < counts.len() && counts.iter().flatten().all(is_of_this_age)
-        })
-    }
-}
-
-/// How the dates of one file are spelt, as far as they have been seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    Day,
-    Digits,
-    Dashes,
-    Slashes,
-    Custom,
-    /// In a way that says more than a day.
-    Instant,
-    /// Several ways, or one that writing would not give back.
-    Mixed,
-}
 
 /// Collects the days of one file's date column, batch by batch.
 pub(in crate::source) struct DateReader<'a> {
@@ -225,9 +118,10 @@ impl<'a> DateReader<'a> {
             (count, Some(epoch)) if count.is_integer() => {
                 self.push_numbers(array, array, |count| rules.clocks.since_1970(count, epoch))
             }
-            (count, Some(epoch)) if count.is_floating() => self.push_floats(array, epoch),
+            // Narrower floats have not the digits of a date, or of a count of today's.
+            (DataType::Float64, Some(epoch)) => self.push_floats(array, epoch),
             (integer, None) if integer.is_integer() => self.push_numbers(array, array, digits),
-            (double, None) if double.is_floating() => self.push_whole(array),
+            (DataType::Float64, None) => self.push_whole(array),
             (other, _) => {
                 let what = format!("its date column {:?} is {other}, which is no date", self.name);
                 Err(Reason::new(Kind::DateType, what).of_column(self.name))
@@ -295,16 +189,41 @@ impl<'a> DateReader<'a> {
             return Ok(false);
         }
         let texts = lenient(coded.values(), &DataType::Utf8)?;
-        let date = |text: Option<&str>| self.month.date(text?.as_bytes().try_into().ok()?);
-        let dates: Vec<Option<Date>> = texts.as_string::<i32>().iter().map(date).collect();
+        let eight = |text: Option<&str>| text?.as_bytes().try_into().ok();
+        let texts: Vec<Option<[u8; 8]>> = texts.as_string::<i32>().iter().map(eight).collect();
+        Ok(self.push_entries(texts.into_iter(), coded.keys().values().iter().map(|&key| key as usize)))
+    }
+
+    /// Adds dates that lie as a dictionary of eight digits each; `false`, and nothing added, where others lie there.
+    pub(in crate::source) fn push_eight_bytes(&mut self, entries: &[[u8; 8]], rows: &[u32]) -> bool {
+        self.tail.is_empty()
+            && self.reads_usual_first()
+            && self.push_entries(entries.iter().copied().map(Some), rows.iter().map(|&row| row as usize))
+    }
+
+    /// As there, given the digits of each entry and the entry of each row.
+    fn push_entries(
+        &mut self,
+        entries: impl Iterator<Item = Option<[u8; 8]>>,
+        rows: impl Iterator<Item = usize>,
+    ) -> bool {
+        let month = &mut self.month;
+        let day = |digits: Option<[u8; 8]>| digits.and_then(|digits| month.date(digits)).map_or(NO_DAY, Date::days);
+        let days: Vec<i32> = entries.map(day).collect();
+        let start = self.days.len();
+        self.days.extend(rows.map(|row| days[row]));
         // A dictionary may have values that no row uses.
-        let days = coded.keys().values().iter().map(|&key| dates[key as usize]);
-        if days.clone().any(|date| date.is_none()) {
-            return Ok(false);
+        if self.days[start..].contains(&NO_DAY) {
+            self.days.truncate(start);
+            return false;
         }
-        self.days.reserve(array.len());
-        days.flatten().for_each(|date| self.push_day(date, 0, Seen::Digits));
-        Ok(true)
+        if self.rules.rolls {
+            self.seconds.resize(self.days.len(), 0);
+        }
+        if self.days.len() > start {
+            self.seen = self.seen.and(Seen::Digits);
+        }
+        true
     }
 
     fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), Reason> {
@@ -337,9 +256,9 @@ impl<'a> DateReader<'a> {
             true => self.usual(text).or_else(by_format),
             // A format with a blank also reads a text without one, which is then spelt in the usual way.
             false => match by_format() {
-                Some((moment, Seen::Mixed)) => {
+                Some((moment, unwritten @ Seen::Unwritten(_))) => {
                     let usual = self.usual(text).filter(|(usual, _)| *usual == moment);
-                    usual.or(Some((moment, Seen::Mixed)))
+                    usual.or(Some((moment, unwritten)))
                 }
                 found => found.or_else(|| self.usual(text)),
             },
@@ -353,7 +272,8 @@ impl<'a> DateReader<'a> {
             Some(Spelling::Digits) => Seen::Digits,
             Some(Spelling::Dashes) => Seen::Dashes,
             Some(Spelling::Slashes) => Seen::Slashes,
-            _ => Seen::Mixed,
+            _ if text.as_bytes().get(4) == Some(&b'/') => Seen::Unwritten(Way::Slashes),
+            _ => Seen::Unwritten(Way::Dashes),
         };
         if moment.is_midnight_as_written && self.tail != found.tail {
             if self.seen != Seen::Nothing {
@@ -425,9 +345,7 @@ impl<'a> DateReader<'a> {
         if self.rules.rolls {
             self.seconds.push(second as u32);
         }
-        if self.seen != seen {
-            self.seen = if self.seen == Seen::Nothing { seen } else { Seen::Mixed };
-        }
+        self.seen = self.seen.and(seen);
     }
 
     fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), Reason> {
@@ -450,7 +368,14 @@ impl<'a> DateReader<'a> {
         let has_dates = self.has_dates(array);
         let others = if has_dates { "" } else { ", nor has another row one" };
         let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
-        let what = format!("row {row_number} of {:?}: {value} is no date{others}; {hint}", self.name);
+        let text = || Some(cast(&array.slice(row, 1), &DataType::Utf8).ok()?.as_string::<i32>().value(0).to_owned());
+        let format = self.rules.format.as_ref().filter(|_| is_text(array.data_type()));
+        let weekday = format.and_then(|format| format.of_other_weekday(&text()?));
+        let why = match weekday {
+            Some(date) => format!(", as {} is a {}", date.format("%Y-%m-%d"), date.format("%A")),
+            None => format!("{others}; {hint}"),
+        };
+        let what = format!("row {row_number} of {:?}: {value} is no date{why}", self.name);
         let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
         let spellings = self.spellings(array);
         let effect = |text: &str| if spellings.len() == 1 { READS_THEM } else { order(text) };
@@ -473,7 +398,7 @@ impl<'a> DateReader<'a> {
             let mut others = DateReader::new(self.name, self.raw, &rules);
             others.push(array).is_ok() && others.dropped == 0
         };
-        if is_text(array.data_type()) { spellings_that(reads) } else { Vec::new() }
+        if is_text(array.data_type()) { spellings_of_dates_that(reads) } else { Vec::new() }
     }
 
     /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
@@ -484,10 +409,10 @@ impl<'a> DateReader<'a> {
         !self.days.is_empty() || (others.push(array).is_ok() && others.days.iter().any(|&day| day != NO_DAY))
     }
 
-    /// The one form of all dates seen; `None` if there are several or none.
+    /// The one form of all dates seen, which gives them back; `None` if there is none or no such one.
     pub(in crate::source) fn form(&self) -> Option<DateForm> {
         let spelling = match (self.seen, self.tail.as_str()) {
-            (Seen::Nothing | Seen::Mixed, _) => return None,
+            (Seen::Nothing | Seen::Mixed | Seen::Unwritten(_), _) => return None,
             (Seen::Instant, _) => return Some(DateForm::COMMON),
             (Seen::Day, _) => Spelling::Day,
             (Seen::Custom, _) => Spelling::Custom(self.rules.format.as_ref()?.text.clone()),
@@ -509,7 +434,7 @@ impl<'a> DateReader<'a> {
 
     /// Whether all dates seen say no more than a day, so that [`form`](Self::form) gives them back.
     pub(in crate::source) fn is_plain(&self) -> bool {
-        !self.has_time && !matches!(self.seen, Seen::Instant | Seen::Mixed)
+        !self.has_time && !matches!(self.seen, Seen::Instant | Seen::Mixed | Seen::Unwritten(_))
     }
 
     /// Whether the column is of a kind that says a time of day with each date.
@@ -518,9 +443,16 @@ impl<'a> DateReader<'a> {
         is_of_instants || self.rules.epoch.is_some() || self.seen == Seen::Instant || !self.tail.is_empty()
     }
 
-    /// Whether the dates seen are spelt in several ways.
-    pub(in crate::source) fn is_mixed(&self) -> bool {
-        self.seen == Seen::Mixed
+    /// How the dates seen are spelt, where no form gives them back.
+    pub(in crate::source) fn other_form(&self) -> Option<String> {
+        let way = match self.seen {
+            Seen::Mixed => return Some("several ways at once".to_owned()),
+            Seen::Unwritten(Way::Dashes) => "YYYY-M-D",
+            Seen::Unwritten(Way::Slashes) => "YYYY/M/D",
+            Seen::Unwritten(Way::Custom) => self.rules.format.as_ref()?.text.as_str(),
+            _ => return None,
+        };
+        Some(format!("{} {way}", logical(self.raw)?))
     }
 }
 
@@ -528,11 +460,6 @@ impl<'a> DateReader<'a> {
 pub(in crate::source) fn can_be_date(data_type: &DataType) -> bool {
     use DataType::{Date32, Date64, Int32, Int64, Timestamp, UInt32, UInt64};
     is_text(data_type) || matches!(data_type, Int32 | Int64 | UInt32 | UInt64 | Date32 | Date64 | Timestamp(_, None))
-}
-
-/// `array` as `to`, with nulls for what it cannot hold.
-fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
-    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).map_err(Reason::undecodable)
 }
 
 /// The second of the day at which `count`, whose whole part `found` is, lies.
@@ -547,7 +474,7 @@ fn custom(format: &Format, clocks: &Clocks, text: &str) -> Option<(Moment, Seen)
     let (date, reading) = format.read(text)?;
     // `2 Jan 2024` reads as `%d %b %Y`, but would be written `02 Jan 2024`.
     let same = format.usual.is_none() && format.write(date).as_deref() == Some(text);
-    Some((clocks.read(reading)?, if same { Seen::Custom } else { Seen::Mixed }))
+    Some((clocks.read(reading)?, if same { Seen::Custom } else { Seen::Unwritten(Way::Custom) }))
 }
 
 /// The date of an integer such as 20240102, and of one with a time of day behind it.

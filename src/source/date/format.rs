@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse_and_remainder};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
+use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse_and_remainder};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
 
 use super::clock::Reading;
 use crate::error::{Error, Result};
@@ -82,23 +82,70 @@ impl Format {
             }
             None => (parsed.to_naive_date().ok()?, time(parsed.clone())?),
         };
+        if !self.is_written_out(text, &parsed, day.and_time(time)) {
+            return None;
+        }
         let date = Date::from_ymd(day.year(), day.month(), day.day())?;
         // A count of seconds is an instant whatever else is there.
         let offset = offset.or(parsed.timestamp().map(|_| 0));
         Some((date, Reading { seconds: seconds_of(day, time), has_fraction: time.nanosecond() != 0, offset }))
     }
 
-    /// What the parts of `text` say. The name of a weekday says nothing new, and may be of any language.
+    /// Whether `text` has all digits of its year, and of numbers without anything between them. What reads them does
+    /// not ask: 24 would be the year 24, and 5012024, the 5th of January without its zero, a day in the year 5012.
+    fn is_written_out(&self, text: &str, parsed: &Parsed, shown: NaiveDateTime) -> bool {
+        let is_whole = |year: i32| !(0..1000).contains(&year) || text.contains(&format!("{year:04}"));
+        let is_number = |item: &Item| matches!(item, Item::Numeric(..));
+        let is_packed = self.items.windows(2).any(|pair| pair.iter().all(is_number));
+        let is_year_whole = [parsed.year(), parsed.isoyear()].into_iter().flatten().all(is_whole);
+        is_year_whole && (!is_packed || self.has_all_digits(text, shown))
+    }
+
+    /// Whether `text` has as many digits as what `shown` is written with; where that is known, which is not so of
+    /// fractions and offsets.
+    fn has_all_digits(&self, text: &str, shown: NaiveDateTime) -> bool {
+        let is_open = |item: &Item| match item {
+            Item::Numeric(numeric, _) => *numeric == Numeric::Nanosecond,
+            Item::Fixed(fixed) => !matches!(
+                fixed,
+                Fixed::ShortMonthName | Fixed::LongMonthName | Fixed::ShortWeekdayName | Fixed::LongWeekdayName
+            ),
+            _ => false,
+        };
+        let mut written = String::new();
+        let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+        self.items.iter().any(is_open)
+            || write!(written, "{}", shown.format_with_items(self.items.iter())).is_err()
+            || digits(&written) == digits(text)
+    }
+
+    /// What the parts of `text` say. The name of a weekday may be of any language; an English one must be the date's.
     fn parse(&self, text: &str) -> Option<Parsed> {
-        let mut parsed = Parsed::new();
+        let (mut parsed, weekday) = self.parts(text)?;
+        weekday.into_iter().try_for_each(|weekday| parsed.set_weekday(weekday).map(drop)).ok()?;
+        Some(parsed)
+    }
+
+    /// The date that `text` names, if its English weekday is another's.
+    pub(super) fn of_other_weekday(&self, text: &str) -> Option<NaiveDate> {
+        let (parsed, weekday) = self.parts(text)?;
+        let date = parsed.to_naive_date().ok()?;
+        (weekday? != date.weekday()).then_some(date)
+    }
+
+    /// What the parts of `text` say, the English name of a weekday apart.
+    fn parts(&self, text: &str) -> Option<(Parsed, Option<Weekday>)> {
+        let (mut parsed, mut weekday) = (Parsed::new(), None);
         let mut rest = text;
         for (n, items) in self.items.split(is_weekday).enumerate() {
             if n > 0 {
-                rest = rest.trim_start_matches(char::is_alphabetic);
+                let after = rest.trim_start_matches(char::is_alphabetic);
+                weekday = rest[..rest.len() - after.len()].parse().ok().or(weekday);
+                rest = after;
             }
             rest = parse_and_remainder(&mut parsed, rest, items.iter()).ok()?;
         }
-        rest.is_empty().then_some(parsed)
+        rest.is_empty().then_some((parsed, weekday))
     }
 }
 
@@ -135,9 +182,63 @@ mod tests {
             ("%Y/%m/%d %a", "2019/7/31 Wed", 1_564_531_200, None),
             ("%A, %d %B %Y", "mercredi, 31 July 2019", 1_564_531_200, None),
             ("%Y年%m月%d日", "2019年7月31日", 1_564_531_200, None),
+            ("%d-%b-%y", "02-Jan-24", 1_704_153_600, None),
+            ("%d-%b-%Y", "01-Jan-0001", -62_135_596_800, None),
+            ("%Y%m%d %H%M%S%.f", "20240102 000000.0", 1_704_153_600, None),
+            ("%Y%m%d%H%M%z", "202401020000+0800", 1_704_153_600, Some(28_800)),
         ] {
             let read = Format::new(format).map(|format| format.read(text).map(|(_, reading)| reading));
             assert_eq!(read.unwrap(), Some(Reading { seconds, has_fraction: false, offset }), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_and_numbers_that_lost_a_zero_are_not_read_as_others() {
+        for (format, text) in [
+            ("%d-%b-%Y", "02-Jan-24"),
+            ("%d.%m.%Y", "02.01.24"),
+            ("%Y.%m.%d", "02.01.24"),
+            ("%Y/%m/%d %A", "24/01/02 Tue"),
+            ("%Y年%m月%d日", "24年1月2日"),
+            ("%Y%m%d ", "5012024"),
+            ("%Y%m%d %A", "5012024 Fri"),
+            ("%d%m%Y", "5012024"),
+            ("%Y%m%d%H%M%S", "2024010211530"),
+            ("%y%m%d", "24105"),
+            ("%G-W%V-%u", "24-W01-2"),
+        ] {
+            assert_eq!(Format::new(format).unwrap().read(text), None, "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn an_english_weekday_must_be_that_of_the_date() {
+        for (format, text, is_read) in [
+            ("%a %d %b %Y", "Tue 02 Jan 2024", true),
+            ("%a %d %b %Y", "Mon 02 Jan 2024", false),
+            ("%A, %d %B %Y", "tuesday, 02 January 2024", true),
+            ("%A, %d %B %Y", "Wednesday, 02 January 2024", false),
+            ("%Y-%m-%d %a %H:%M", "2024-01-02 TUE 23:59", true),
+            ("%Y-%m-%d %a %H:%M", "2024-01-02 WED 23:59", false),
+            ("%Y-%m-%d %a", "2024-01-02 mer", true),
+            ("%Y-%m-%d %A", "2024-01-02 星期三", true),
+            ("%Y-%m-%d %A", "2024-01-02 ", true),
+        ] {
+            assert_eq!(Format::new(format).unwrap().read(text).is_some(), is_read, "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_another_weekday_is_told_as_what_it_is() {
+        let format = Format::new("%a %d %b %Y").unwrap();
+        for (text, date) in [
+            ("Mon 02 Jan 2024", Some("2024-01-02")),
+            ("Tue 02 Jan 2024", None),
+            ("mer 02 Jan 2024", None),
+            ("Mon 32 Jan 2024", None),
+            ("Mon 02 Jan 2024 x", None),
+        ] {
+            assert_eq!(format.of_other_weekday(text).map(|date| date.to_string()).as_deref(), date, "{text}");
         }
     }
 

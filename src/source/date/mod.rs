@@ -5,6 +5,8 @@ pub(in crate::source) mod clock;
 pub(in crate::source) mod column;
 pub(in crate::source) mod format;
 mod month;
+pub(in crate::source) mod rules;
+mod seen;
 pub(in crate::source) mod spelling;
 pub(in crate::source) mod text;
 pub(in crate::source) mod times;

@@ -1,14 +1,17 @@
 //! What to say where nothing matches the pattern: what lies there instead, and a pattern that was tried and fits.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::meeting::{Fitting, of_several_stocks};
+use super::layout::{Layout, layouts};
+use super::looks::{Codes, Looks};
+use super::own_codes::OwnCodes;
+use super::trial::{Files, Tried};
 use crate::error::{Error, Result};
 use crate::hint::{counted, listed};
+use crate::key::NULL_PARTITION;
 use crate::reason::Reason;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
@@ -16,11 +19,10 @@ use crate::source::content::Content;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
 use crate::source::options::SourceOptions;
-use crate::source::path::code_template::{CodeTemplate, code_of};
-use crate::source::path::files_by::{DATE, FilesBy};
+use crate::source::path::files_by::FilesBy;
 use crate::source::path::input_format::InputFormat;
-use crate::source::path::naming::{NULL_PARTITION, is_date, is_part, is_time, names_in, shown};
-use crate::source::path::pattern::{ANYTHING, CODE, Pattern};
+use crate::source::path::naming::{names_in, shown};
+use crate::source::path::pattern::{ANYTHING, Pattern};
 use crate::workers::DEFAULT_MEMORY;
 
 /// How many steps below the source files are looked for.
@@ -139,51 +141,57 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
             shown(first.as_os_str())
         ));
     };
-    // Which pattern reads most of the files; the first candidate, where several do.
-    let seeds = [readable, &named[named.len() / 2], &named[named.len() - 1]];
-    let are_times = |codes: &[String]| codes.iter().all(|code| is_time(code));
-    let candidates = seeds.into_iter().flat_map(|file| candidates(file));
-    let tried: Vec<(Pattern, Vec<String>)> =
-        candidates.map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
-    let stocks = tried.iter().filter(|(_, codes)| !are_times(codes));
-    let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
-    let are_most = |count: usize| count * 10 >= named.len() * 9;
+    let looks = Looks::new(root, options);
+    let own = OwnCodes::of(&looks, named, options);
+    let mut tried: Vec<Layout> = Vec::new();
+    for file in [readable, &named[named.len() / 2], &named[named.len() - 1]] {
+        let more = layouts(file, named).into_iter().filter(|layout| !tried.contains(layout));
+        tried.extend(more.collect::<Vec<_>>());
+    }
+    let read = Files { all: files, named, looks: &looks, own: &own, options };
+    let by_stock = match options.files_by {
+        FilesBy::Stock => read.best_by_stock(&tried),
+        FilesBy::Date => None,
+    };
+    let by_date = match &by_stock {
+        Some(by_stock) if by_stock.agrees && by_stock.has_dates => None,
+        // By stock it is where names in which nothing is a time tell files apart.
+        Some(by_stock) if by_stock.has_dates => {
+            read.best_by_date(&tried).filter(|pattern| pattern.names().last() != Some(ANYTHING))
+        }
+        _ => read.best_by_date(&tried),
+    };
     let reads = |count: usize| match files.len() - count {
         0 => format!("reads the {noun} files there"),
         _ => format!("reads {count} of the {} {noun} files there", files.len()),
     };
-    if let Some((pattern, codes)) =
-        best.filter(|(_, codes)| options.files_by == FilesBy::Stock && are_most(codes.len()))
-    {
-        return Remedy::set(Setting::Pattern(pattern.to_string()), reads(codes.len()));
-    }
-    let open: Vec<Pattern> = seeds.into_iter().flat_map(|file| open_patterns(file, named)).collect();
-    let open: Vec<(Pattern, Vec<String>)> =
-        open.into_iter().map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
-    let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
-    let by_date = tried.iter().chain(&open).find(|(_, codes)| codes.len() >= named.len() && are_dates(codes));
-    if let Some((pattern, codes)) = by_date {
-        return Remedy::Set { settings: by_date_settings(pattern, options), effect: reads(codes.len()) };
-    }
-    if options.files_by == FilesBy::Date {
-        return Remedy::Do(format!(
+    match (by_date, by_stock) {
+        (Some(pattern), _) => {
+            let count = files.iter().filter(|file| pattern.fits(file)).count();
+            Remedy::Set { settings: by_date_settings(&pattern, options), effect: reads(count) }
+        }
+        (None, Some(tried)) => by_stock_advice(tried, &own, reads),
+        (None, None) if options.files_by == FilesBy::Date => Remedy::Do(format!(
             "give the pattern of their paths, such as {{date}}/{{*}}.{}",
             options.input.usual_ending()
-        ));
+        )),
+        (None, None) => Remedy::Do(
+            several_codes(&looks, named, options).unwrap_or_else(|| several_files_a_stock(files, options.input)),
+        ),
     }
-    let stocks = open
-        .into_iter()
-        .filter(|(_, codes)| are_most(codes.len()) && !codes.iter().all(|code| is_time(code) || is_part(code)));
-    let told = stocks.map(|(pattern, codes)| {
-        let options = SourceOptions { pattern, ..SourceOptions::default() };
-        let settings = settings(&options, files);
-        (stock_count(&settings, files), settings, codes.len())
+}
+
+/// The advice of a layout by stock, by which `reads` so many files are read.
+fn by_stock_advice(tried: Tried, own: &OwnCodes, reads: impl Fn(usize) -> String) -> Remedy {
+    let Tried { settings, count, stocks, other_source, .. } = tried;
+    let (settings, told) = own.beside(settings);
+    let of = if stocks == count { String::new() } else { format!(", of {}", counted(stocks, "stock", "stocks")) };
+    let others = other_source.map_or_else(String::new, |other| {
+        format!(
+            "; the others, such as {other}, have other columns of these stocks and dates: a second source of that store"
+        )
     });
-    let Some((count, settings, read)) = told.rev().max_by_key(|(count, settings, _)| (*count, settings.len() == 1))
-    else {
-        return Remedy::Do(several_files_a_stock(files, options.input));
-    };
-    Remedy::Set { settings, effect: format!("{}, of {}", reads(read), counted(count, "stock", "stocks")) }
+    Remedy::Set { settings, effect: format!("{}{of}{told}{others}", reads(count)) }
 }
 
 /// Whether a directory on the way to `file` says that its rows have no value for its key.
@@ -191,138 +199,25 @@ fn has_null_key(file: &Path) -> bool {
     file.iter().any(|step| step.to_str().is_some_and(|step| step.ends_with(&format!("={NULL_PARTITION}"))))
 }
 
-/// The settings that read files of which `pattern` takes the dates for codes.
+/// The settings that read files by date, as `pattern` finds them.
 fn by_date_settings(pattern: &Pattern, options: &SourceOptions) -> Vec<Setting> {
-    let text = pattern.to_string().replace(&format!("{{{DATE}}}"), &format!("{{{ANYTHING}}}"));
-    let text = text.replace(&format!("{{{CODE}}}"), &format!("{{{DATE}}}"));
-    let pattern = (text != Pattern::usual(FilesBy::Date, options.input).to_string()).then_some(Setting::Pattern(text));
+    let is_usual = *pattern == Pattern::usual(FilesBy::Date, options.input);
+    let pattern = (!is_usual).then(|| Setting::Pattern(pattern.to_string()));
     [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect()
 }
 
-/// The codes that `pattern` takes from those of `files` that fit it.
-fn codes(pattern: &Pattern, files: &[PathBuf]) -> Vec<String> {
-    let code = |file: &PathBuf| code_of(None, &pattern.values_of(file)?).ok();
-    files.iter().filter_map(code).collect()
-}
-
-/// How many stocks there are among `files` by these settings.
-fn stock_count(settings: &[Setting], files: &[PathBuf]) -> usize {
-    let pattern = settings.iter().find_map(|setting| match setting {
-        Setting::Pattern(text) => text.parse::<Pattern>().ok(),
-        _ => None,
-    });
-    let template = settings.iter().find_map(|setting| match setting {
-        Setting::CodeTemplate(text) => text.parse::<CodeTemplate>().ok(),
-        _ => None,
-    });
-    let values = |file: &PathBuf| pattern.as_ref()?.values_of(file);
-    let code = |file: &PathBuf| code_of(template.as_ref(), &values(file)?).ok();
-    files.iter().filter_map(code).collect::<HashSet<_>>().len()
-}
-
-/// The pattern of `options`, with what tells stocks of one name apart.
-fn settings(options: &SourceOptions, files: &[PathBuf]) -> Vec<Setting> {
-    let fitting = |path: &PathBuf| {
-        let values = options.pattern.values_of(path)?;
-        Some(Fitting { unit: code_of(None, &values).ok()?, path: path.clone(), values })
-    };
-    let mut fitting: Vec<Fitting> = files.iter().filter_map(fitting).collect();
-    fitting.sort_by(|a, b| a.unit.cmp(&b.unit));
-    let meeting = fitting.chunk_by(|a, b| a.unit == b.unit).find_map(|stock| of_several_stocks(stock, options)?.1);
-    let apart = meeting.map_or_else(Vec::new, |meeting| meeting.apart().to_vec());
-    let has_pattern = apart.iter().any(|setting| matches!(setting, Setting::Pattern(_)));
-    let pattern = (!has_pattern).then(|| Setting::Pattern(options.pattern.to_string()));
-    pattern.into_iter().chain(apart).collect()
-}
-
-/// Patterns that read `file` and those of `files` that lie as deep, with the code in one place and what else differs left
-/// open; the likelier ones first.
-fn open_patterns(file: &Path, files: &[PathBuf]) -> Vec<Pattern> {
-    let steps: Vec<&str> = file.iter().filter_map(OsStr::to_str).collect();
-    let depth = steps.len();
-    let alike = files.iter().map(|file| file.iter().map(OsStr::to_string_lossy).collect::<Vec<_>>());
-    let alike: Vec<Vec<Cow<str>>> = alike.filter(|steps| steps.len() == depth).collect();
-    // What stands between the key or nothing and the ending or nothing, in each file.
-    let key = |at: usize| steps[at].split_once('=').map(|(key, _)| format!("{key}=")).filter(|_| at + 1 < depth);
-    let ending = |at: usize| InputFormat::any_ending(OsStr::new(steps[at])).map(|ending| format!(".{ending}"));
-    let values = |at: usize| -> Vec<&str> {
-        let (key, ending) = (key(at).unwrap_or_default(), ending(at).unwrap_or_default());
-        let steps = alike.iter().map(|steps| steps[at].as_ref());
-        steps
-            .map(|step| step.strip_prefix(&key[..]).and_then(|step| step.strip_suffix(&ending[..])).unwrap_or(step))
-            .collect()
-    };
-    // The letter after which names go on that begin with what stands at `code_at`.
-    let begins = |at: usize, code_at: usize| {
-        let rest = values(at).into_iter().zip(values(code_at)).map(|(value, code)| value.strip_prefix(code));
-        let rest: Vec<&str> = rest.collect::<Option<_>>()?;
-        let letter = rest.first()?.chars().next().filter(|letter| "_-. ".contains(*letter))?;
-        let rest: Option<Vec<&str>> = rest.into_iter().map(|rest| rest.strip_prefix(letter)).collect();
-        Some((letter, rest?))
-    };
-    let pattern = |code_at: usize| {
-        let mut names: Vec<&str> = vec![CODE];
-        let step = |(at, own): (usize, &&str)| {
-            if at != code_at && alike.iter().all(|steps| steps[at] == *own) {
-                return (*own).to_owned();
-            }
-            let (code, values) = match begins(at, code_at).filter(|_| at > code_at) {
-                Some((letter, rest)) => (format!("{{{CODE}}}{letter}"), rest),
-                None => (String::new(), values(at)),
-            };
-            let name = match () {
-                () if at == code_at => CODE,
-                () if values.iter().all(|value| value.len() == 4 && is_time(value)) => "year",
-                () if values.iter().all(|value| is_date(value)) => "date",
-                () if values.iter().all(|value| is_time(value)) => "period",
-                () if at < code_at => "folder",
-                () => ANYTHING,
-            };
-            let name = if names.contains(&name) && at != code_at { ANYTHING } else { name };
-            names.push(name);
-            format!("{}{code}{{{name}}}{}", key(at).unwrap_or_default(), ending(at).unwrap_or_default())
-        };
-        steps.iter().enumerate().map(step).collect::<Vec<_>>().join("/").parse::<Pattern>().ok()
-    };
-    let keys = (0..depth).filter(|&at| key(at).is_some());
-    let names = (0..depth).rev().filter(|&at| key(at).is_none());
-    // A name that begins with that of its directory says more than the code.
-    let is_code = |at: &usize| (0..*at).all(|above| begins(*at, above).is_none());
-    keys.chain(names).filter(is_code).filter_map(pattern).collect()
-}
-
-/// Patterns that read `file`, the likelier ones first: the code is the value of a key, or the name of the file, or that
-/// of a directory.
-fn candidates(file: &Path) -> Vec<Pattern> {
-    let steps: Vec<&str> = file.iter().filter_map(OsStr::to_str).collect();
-    let Some((name, directories)) = steps.split_last() else { return Vec::new() };
-    let with = |at: usize, step: String| {
-        let steps: Vec<String> =
-            steps.iter().enumerate().map(|(n, own)| if n == at { step.clone() } else { (*own).to_owned() }).collect();
-        steps.join("/").parse::<Pattern>().ok()
-    };
-    let keys = directories.iter().enumerate().filter_map(|(at, step)| {
-        let (key, _) = step.split_once('=')?;
-        with(at, format!("{key}={{code}}"))
-    });
-    let ending = InputFormat::any_ending(OsStr::new(name)).unwrap_or_default();
-    let file_name = with(directories.len(), format!("{{code}}.{ending}"));
-    let plain = directories.iter().enumerate().filter(|(_, step)| !step.contains('='));
-    let plain = plain.filter_map(|(at, step)| match InputFormat::any_ending(OsStr::new(step)) {
-        Some(ending) => with(at, format!("{{code}}.{ending}")),
-        None => with(at, "{code}".to_owned()),
-    });
-    // A directory's only file is named after nothing.
-    let alone = directories.len() == 1 && ["data", "part", "0"].iter().any(|begins| name.starts_with(begins));
-    let mut found: Vec<Pattern> = keys.collect();
-    if alone {
-        found.extend(plain);
-        found.extend(file_name);
-    } else {
-        found.extend(file_name);
-        found.extend(plain);
-    }
-    found
+/// What can be said where no pattern was found, and files have the rows of several stocks.
+fn several_codes(looks: &Looks, files: &[PathBuf], options: &SourceOptions) -> Option<String> {
+    let some = looks.of_some(files, 1);
+    let (path, look) = some.first()?;
+    let Codes::Several { column, codes: [one, other], .. } = &look.codes else { return None };
+    look.codes.are_several(options.code_name()).then(|| {
+        format!(
+            "its files have the rows of several codes, such as {} with {one:?} and {other:?} in its column {column:?}, \
+             and their paths do not say of which dates; write one file for each code, or for each date",
+            shown(path.as_os_str())
+        )
+    })
 }
 
 /// What can be said where no pattern was found.
@@ -334,8 +229,9 @@ fn several_files_a_stock(files: &[PathBuf], input: InputFormat) -> String {
     }
     let count = counted(files.len(), &format!("{} file", input.noun()), &format!("{} files", input.noun()));
     let most = folders.iter().max_by_key(|(folder, names)| (names.len(), std::cmp::Reverse(**folder)));
-    let example = most.map_or_else(String::new, |(folder, names)| {
-        format!(", such as {} with {}", shown(folder.as_os_str()), listed(names))
+    let example = most.map_or_else(String::new, |(folder, names)| match folder.as_os_str().is_empty() {
+        true => format!(", such as {}", listed(names)),
+        false => format!(", such as {} with {}", shown(folder.as_os_str()), listed(names)),
     });
     let folders = counted(folders.len(), "folder", "folders");
     format!(

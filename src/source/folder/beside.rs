@@ -1,7 +1,7 @@
 //! What lies beside the files that the pattern names: counted and named in notes, so that nothing is left out in
 //! silence.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::source::path::ignore::Ignore;
 use crate::source::path::input_format::InputFormat;
 use crate::source::path::naming::{copied, is_part, names_in, shown};
 use crate::source::path::pattern::Pattern;
+use crate::source::path::timed::{SEPARATORS, Timed, leading};
 
 /// Folders that are looked into for files of the format; a source with more of them has told enough.
 const FOLDERS: usize = 1000;
@@ -127,10 +128,44 @@ pub(super) fn odd_codes(codes: &[(String, PathBuf)], pattern: &Pattern) -> Vec<S
     let is_copy = |code: &str| copied(code).is_some_and(|original| known.contains(original));
     note("stock looks like a copy of another", "stocks look like copies of others", &is_copy);
     note("stock looks like a part of one data set", "stocks look like parts of one data set", &is_part);
+    for ((times, open), codes) in several_times(&known) {
+        let many = format!("stocks look like {times} of fewer, which a pattern such as {open} reads together");
+        note(&many, &many, &|code| codes.contains(code));
+    }
     if !pattern.encodes_code() {
         let one = "code has a percent sign in it, which is decoded in key=value directories only";
         let many = "codes have percent signs in them, which are decoded in key=value directories only";
         note(one, many, &|code| crate::source::path::naming::percent_decoded(code.as_bytes()) != code.as_bytes());
     }
     notes
+}
+
+/// Those of `codes` that a stem and several times make, if nothing else goes with it; by what the times are, and how a
+/// pattern has both.
+fn several_times<'c>(codes: &HashSet<&'c str>) -> BTreeMap<(&'static str, String), HashSet<&'c str>> {
+    let mut alike: BTreeMap<(&str, &'static str, String), Vec<&str>> = BTreeMap::new();
+    for (code, Timed { stem, tail, times }) in codes.iter().filter_map(|code| Some((*code, Timed::of(code)?))) {
+        alike.entry((stem, times, tail)).or_default().push(code);
+    }
+    let sorted: BTreeSet<&str> = codes.iter().copied().collect();
+    let mut found: BTreeMap<(&'static str, String), HashSet<&str>> = BTreeMap::new();
+    for ((stem, times, tail), some) in alike.into_iter().filter(|(_, some)| some.len() > 1) {
+        let start = format!("{stem}{}", &tail[..1]);
+        let all = sorted.range(start.as_str()..).take_while(|code| code.starts_with(&start)).count();
+        if all == some.len() {
+            found.entry((times, format!("{{code}}{tail}"))).or_default().extend(some);
+        }
+    }
+    // The same of a stem behind times.
+    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for &code in codes {
+        behind.entry(code.find(SEPARATORS).map_or(code, |at| &code[at..])).or_default().push(code);
+    }
+    for some in behind.into_values().filter(|some| some.len() > 1) {
+        let opens: Option<BTreeSet<_>> = some.iter().map(|code| leading(code)).collect();
+        if let Some(open) = opens.filter(|opens| opens.len() == 1).and_then(|opens| opens.into_iter().next()) {
+            found.entry(open).or_default().extend(some);
+        }
+    }
+    found
 }

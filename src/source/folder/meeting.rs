@@ -11,7 +11,7 @@ use crate::source::path::naming::{is_time, shown};
 use crate::source::path::pattern::{ANYTHING, CODE, Value, Values};
 
 /// Placeholders of these names say when, and not whose.
-const TIMES: [&str; 9] = ["year", "quarter", "month", "week", "day", "date", "hour", "time", "period"];
+const TIMES: [&str; 10] = ["year", "half", "quarter", "month", "week", "day", "date", "hour", "time", "period"];
 
 /// A file whose path fits the pattern.
 pub(super) struct Fitting {
@@ -97,6 +97,11 @@ pub(super) fn of_several_stocks(files: &[Fitting], options: &SourceOptions) -> O
     let [this, that] = [first, other].map(|file| shown(file.path.as_os_str()));
     let what = format!("{this} and {that} both give the code {:?}, and may be of two stocks", first.unit);
     Some((reasons.collect(), Some(Meeting { what, remedies, count: 0 })))
+}
+
+/// The times that a path gives.
+pub(super) fn times(values: &Values) -> Vec<&Value> {
+    values.all().iter().filter(|value| TIMES.contains(&value.name.as_str())).collect()
 }
 
 fn shared(file: &Fitting, other: &Fitting) -> Reason {

@@ -3,5 +3,9 @@
 pub(in crate::source) mod advice;
 pub(in crate::source) mod beside;
 pub(in crate::source) mod discover;
+pub(in crate::source) mod layout;
+mod looks;
 pub(in crate::source) mod meeting;
+mod own_codes;
 pub(in crate::source) mod scan;
+mod trial;

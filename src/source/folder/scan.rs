@@ -3,20 +3,23 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::discover::{counted, discover, skip};
+use serde::{Deserialize, Serialize};
+
+use super::discover::{Found, counted, discover, skip};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
-use crate::skipped::Skipped;
+use crate::skipped::{self, Skipped};
 use crate::source::content::{self, Stamp};
 use crate::source::options::SourceOptions;
+use crate::source::path::naming::names_in;
 use crate::source::path::unit::{beside_missing, beside_unusable};
 use crate::source::trouble::{self, check_machine, is_of_file};
 use crate::workers::Workers;
 
 /// What is known of a file from the last time it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownFile {
     /// Size of the file.
     pub byte_len: u64,
@@ -54,7 +57,7 @@ impl KnownFile {
 }
 
 /// What became of the known files, and which others there are.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Scan {
     /// Unit and relative path of the files of each unit of which one is new or changed, by unit and path: those of a unit
     /// are read together.
@@ -70,9 +73,17 @@ pub struct Scan {
     /// Those that leave no rows behind, ascending; the other files of their units are read again.
     pub pruned: Vec<String>,
     /// What lies there and can be no input, and files that are new or changed while another of their unit is gone.
+    #[serde(with = "skipped::in_full")]
     pub skipped: Vec<Skipped>,
     /// What else a user should know.
     pub notes: Vec<String>,
+}
+
+impl Scan {
+    /// Whether there was no file at all.
+    pub(crate) fn found_nothing(&self) -> bool {
+        self.changed.is_empty() && self.quiet.is_empty() && self.skipped.is_empty()
+    }
 }
 
 /// What tells that a file is as it was.
@@ -120,7 +131,9 @@ pub fn scan(
     observer: &dyn Observer,
 ) -> Result<Scan> {
     let Known { files: known, goes, again, trust } = *known;
-    let found = discover(root, options)?;
+    // A folder that was emptied, or is not mounted, has lost its files; in any other, something else lies there.
+    let is_emptied = !known.is_empty() && names_in(root).is_ok_and(|names| names.is_empty());
+    let found = if is_emptied { Found::default() } else { discover(root, options)? };
     let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
     let look = |path: &Path, known: KnownFile| {
         if trust == Trust::Nothing {

@@ -3,8 +3,6 @@
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
-use crate::source::types::is_text;
-
 /// What all fields of a column look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::source) struct Fields {
@@ -89,8 +87,8 @@ impl Fields {
         if raw == DataType::Int64 && is_spelt { DataType::Utf8 } else { raw }
     }
 
-    /// Whether they may be codes.
+    /// Whether they may be codes, which are text whatever they look like.
     pub(in crate::source) fn may_be_codes(self) -> bool {
-        matches!(self.guess, Guess::Integer { .. }) || is_text(&self.guess.data_type())
+        self.guess != Guess::Nothing
     }
 }

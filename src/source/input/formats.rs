@@ -1,18 +1,21 @@
 //! The formats of input files, told apart.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow_schema::DataType;
 use parquet::file::reader::Length;
 
 use super::interner::Interner;
-use super::schema::Footer;
+use super::schema::{FileColumn, Footer};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::source::arrow::survey::survey_arrow;
-use crate::source::content::Content;
+use crate::source::content::{Content, guarded};
 use crate::source::csv::survey::survey_csv;
 use crate::source::parquet::settle::survey_parquet;
 use crate::source::path::input_format::InputFormat;
+use crate::source::types::logical;
 
 /// What a file says of itself, one of the format that its source has.
 ///
@@ -46,10 +49,37 @@ pub(in crate::source) fn survey_by_hand(path: &Path, content: &Content, interner
 
 /// What a file of this format says of itself.
 fn survey_as(format: InputFormat, content: &Content, interner: &Interner) -> Result<Footer, Reason> {
-    match format {
-        InputFormat::Parquet => survey_parquet(content, interner),
-        InputFormat::Arrow => survey_arrow(content, interner),
-        InputFormat::Csv => survey_csv(content, interner),
+    let footer = match format {
+        InputFormat::Parquet => survey_parquet(content, interner)?,
+        InputFormat::Arrow => survey_arrow(content, interner)?,
+        InputFormat::Csv => return survey_csv(content, interner),
+    };
+    Ok(without_types_of_nulls(footer, content, interner))
+}
+
+/// `footer`, but columns that have no value have no type which would keep the file out of a panel. Those of types that a
+/// panel holds are looked at where they meet others.
+fn without_types_of_nulls(footer: Footer, content: &Content, interner: &Interner) -> Footer {
+    let schema = &footer.schema;
+    let is_unheld = |column: &&mut FileColumn| {
+        interner.options.wants(&column.name)
+            && interner.options.cast(&column.name).is_none()
+            && !column.raw.as_ref().is_ok_and(|raw| logical(raw).is_some())
+    };
+    let mut columns = schema.columns.clone();
+    let mut unheld = columns.iter_mut().filter(is_unheld).peekable();
+    if footer.row_count == 0 || unheld.peek().is_none() {
+        return footer;
+    }
+    // What else is wrong with it is told when it is read.
+    let Ok(decoder) = guarded(|| schema.open(content.clone(), &interner.allowance)) else { return footer };
+    let mut has_nulls = false;
+    for column in unheld.filter(|column| guarded(|| decoder.is_null(column)).unwrap_or(false)) {
+        (column.raw, has_nulls) = (Ok(DataType::Null), true);
+    }
+    match &schema.format {
+        Some(format) if has_nulls => Footer { schema: interner.intern(Arc::clone(format), columns), ..footer },
+        _ => footer,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::options::{DATE_NAMES, SourceOptions};
 use crate::source::path::files_by::FilesBy;
-use crate::source::types::{is_text, logical, shown_type};
+use crate::source::types::{is_binary, is_text, logical, shown_type};
 
 /// Where pandas puts an index without a name.
 pub(in crate::source) const INDEX_NAME: &str = "__index_level_0__";
@@ -70,7 +70,11 @@ pub(in crate::source) fn cast_parts(
         columns[at].raw = Ok(DataType::Utf8);
     }
     let is_code = |name: &str, raw: &DataType| {
-        is_text(raw) || *raw == DataType::Null || (raw.is_integer() && options.cast(name).is_some_and(is_text))
+        // Bytes are text by writers that do not say that it is.
+        is_text(raw)
+            || is_binary(raw)
+            || *raw == DataType::Null
+            || (raw.is_integer() && options.cast(name).is_some_and(is_text))
     };
     if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
         && !raw.as_ref().is_ok_and(|raw| is_code(name, raw))

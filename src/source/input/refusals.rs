@@ -14,8 +14,9 @@ pub(super) fn cast_that_keeps(name: &str, raw: &DataType) -> Option<Remedy> {
         DataType::Float16 => "float32".to_owned(),
         DataType::FixedSizeBinary(_) => "binary".to_owned(),
         DataType::Duration(_) => "int64".to_owned(),
-        DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
-            format!("decimal128({precision},{scale})")
+        // Most that are declared so wide hold no more digits than that.
+        DataType::Decimal256(precision, scale) if scale.unsigned_abs() <= DECIMAL128_MAX_PRECISION => {
+            format!("decimal128({},{scale})", precision.min(&DECIMAL128_MAX_PRECISION))
         }
         _ => return None,
     };

@@ -140,12 +140,15 @@ pub(in crate::source) struct Footer {
 }
 
 /// The first field that makes a column text.
+#[derive(Clone)]
 pub(in crate::source) struct Odd {
     pub(in crate::source) leaf: usize,
     /// The row of the file, from 1 on.
     pub(in crate::source) row: u64,
     /// As a message has it.
     pub(in crate::source) text: String,
+    /// Whether it is a number itself, or true or false, but no type holds it with what is above it.
+    pub(in crate::source) is_value: bool,
     /// Whether there are numbers, or true and false, beside it.
     pub(in crate::source) has_values: bool,
 }
@@ -173,6 +176,12 @@ pub(in crate::source) trait Format: fmt::Debug + Send + Sync {
 /// Columns of a file batch by batch, each in its own type.
 pub(in crate::source) type Batches<'a> = Box<dyn Iterator<Item = Result<Vec<ArrayRef>, Reason>> + 'a>;
 
+/// Texts of eight bytes: a dictionary of such, and for each row which of them it has.
+pub(in crate::source) struct EightBytes {
+    pub(in crate::source) entries: Vec<[u8; 8]>,
+    pub(in crate::source) rows: Vec<u32>,
+}
+
 /// The columns of one file as it has them, in the order of the file. What is here may panic on damaged bytes and is to be
 /// called under [`guarded`](crate::source::content::guarded).
 pub(in crate::source) trait Decoder {
@@ -193,6 +202,20 @@ pub(in crate::source) trait Decoder {
         self.batches(leaves)
     }
 
+    /// The column at `leaf`, where it has ASCII texts of eight bytes that lie in a dictionary of such, and none is null.
+    fn eight_bytes(&self, _leaf: usize) -> Option<EightBytes> {
+        None
+    }
+
+    /// How many columns are best read together: more take memory for their decoders, whatever their rows, where fewer
+    /// cost another look at the file each time.
+    fn columns_at_once(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Notes that columns that were read before take so many bytes.
+    fn keep(&self, _bytes: u64) {}
+
     /// Whether all that was read so far is of one state of the file.
     ///
     /// # Errors
@@ -204,6 +227,19 @@ pub(in crate::source) trait Decoder {
 
     /// The one value of `column` as an array of one row, if the file shows without decoding that all rows hold it.
     fn constant(&self, _column: &Value, _row_count: usize) -> Option<ArrayRef> {
+        None
+    }
+
+    /// Whether a column of a type that no panel holds has no value.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    fn is_null(&self, _column: &FileColumn) -> Result<bool, Reason> {
+        Ok(false)
+    }
+
+    /// The nulls of `column`, if the file has it as lists or the like of which none is there, and nothing to be decoded.
+    fn nulls(&self, _column: &Value, _row_count: usize) -> Option<ArrayRef> {
         None
     }
 
@@ -220,18 +256,31 @@ impl dyn Decoder + '_ {
         leaves: &[usize],
         row_count: Option<usize>,
     ) -> Result<Vec<ArrayRef>, Reason> {
-        if leaves.is_empty() {
-            return Ok(Vec::new());
-        }
-        whole(self.batches(leaves)?, leaves.len(), row_count)
+        let some = |leaves: &[usize]| whole(self.batches(leaves)?, leaves.len(), row_count);
+        self.in_parts(leaves, some)
     }
 
     /// As `columns`, but texts may come as a dictionary of such, where they lie like that in the file.
     pub(in crate::source) fn coded_columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
-        if leaves.is_empty() {
-            return Ok(Vec::new());
+        self.in_parts(leaves, |leaves| whole(self.coded(leaves)?, leaves.len(), Some(row_count)))
+    }
+
+    /// What `read` gives of so many of `leaves` as are read together, one after the other.
+    fn in_parts(
+        &self,
+        leaves: &[usize],
+        read: impl Fn(&[usize]) -> Result<Vec<ArrayRef>, Reason>,
+    ) -> Result<Vec<ArrayRef>, Reason> {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(leaves.len());
+        let mut kept = 0;
+        for part in leaves.chunks(self.columns_at_once()) {
+            self.keep(kept);
+            let found = read(part)?;
+            kept += found.iter().map(|array| array.get_array_memory_size() as u64).sum::<u64>();
+            columns.extend(found);
         }
-        whole(self.coded(leaves)?, leaves.len(), Some(row_count))
+        self.keep(0);
+        Ok(columns)
     }
 }
 

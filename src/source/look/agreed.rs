@@ -1,9 +1,10 @@
 //! What a survey found and agreed on, as plain data: for those who read parts of a source elsewhere, and who look only
 //! at their own files again.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -12,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::candidate::Candidate;
 use super::inputs::{inputs, look};
 use crate::error::{Error, Result};
-use crate::panel::{Column, DateForm, type_text};
+use crate::panel::{Column, DateForm, PanelSchema, type_text};
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
-use crate::skipped::Skipped;
+use crate::skipped::{self, Skipped};
 use crate::source::agreement::exact::Small;
 use crate::source::allowance::Allowance;
-use crate::source::content::{Stamp, WHOLE};
-use crate::source::date::column::DateRules;
+use crate::source::code_map::CodeMap;
+use crate::source::content::{self, Stamp, WHOLE};
+use crate::source::date::rules::DateRules;
 use crate::source::date::trading::Trading;
 use crate::source::input::fields::Fields;
 use crate::source::input::interner::Interner;
@@ -46,7 +48,8 @@ pub(crate) struct Agreed {
     /// The panel's columns that files have, each with its name there; many files share a list.
     schemas: Vec<Vec<[String; 2]>>,
     inputs: Vec<AgreedInput>,
-    skipped: Vec<(String, Reason)>,
+    #[serde(with = "skipped::in_full")]
+    skipped: Vec<Skipped>,
     notes: Vec<String>,
 }
 
@@ -77,10 +80,6 @@ impl Agreed {
     /// # Errors
     /// When a path is no text.
     pub(crate) fn of(survey: &Survey) -> Result<Agreed> {
-        let text = |path: &std::path::Path| {
-            let odd = || Error::refused(format!("the name of {} is not UTF-8", path.display()), "rename it");
-            path.to_str().map(str::to_owned).ok_or_else(odd)
-        };
         let mut schemas: Vec<Vec<[String; 2]>> = Vec::new();
         let mut fields = BTreeMap::new();
         let mut known: HashMap<*const FileSchema, usize> = HashMap::new();
@@ -119,9 +118,60 @@ impl Agreed {
             fields,
             schemas,
             inputs: agreed,
-            skipped: survey.skipped.iter().map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect(),
+            skipped: survey.skipped.clone(),
             notes: survey.notes.clone(),
         })
+    }
+
+    /// That these files, each an input of its own, hold rows of `panel`, one date each; none of them is read.
+    ///
+    /// # Errors
+    /// When a path is no text, or the machine fails.
+    pub(crate) fn of_files(files: &[PathBuf], panel: &PanelSchema) -> Result<Agreed> {
+        let mut inputs = Vec::with_capacity(files.len());
+        for (at, path) in files.iter().enumerate() {
+            let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+            let Stamp { byte_len, modified_ns } = stamp_of(&path)?;
+            let file = AgreedFile { path: text(&path)?, byte_len, modified_ns, row_count: 0, schema: 0 };
+            inputs.push(AgreedInput { unit: at.to_string(), row_count: 0, files: vec![file] });
+        }
+        Ok(Agreed {
+            root: "/".to_owned(),
+            options: SourceOptions::by_date(),
+            code: panel.code.clone(),
+            date_name: panel.date_name.clone(),
+            date_cast: None,
+            date_form: Some(panel.date_form.clone()),
+            columns: panel.columns.clone(),
+            key: panel.key.clone(),
+            trading: None,
+            fields: BTreeMap::new(),
+            schemas: vec![Vec::new()],
+            inputs,
+            skipped: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// The files of these inputs, each of which is as it was found.
+    ///
+    /// # Errors
+    /// Where one is another, or the machine fails.
+    pub(crate) fn unchanged(&self, range: Range<usize>) -> Result<()> {
+        for file in self.inputs[range].iter().flat_map(|input| &input.files) {
+            let path = PathBuf::from(&self.root).join(&file.path);
+            if stamp_of(&path)? != file.stamp() {
+                let what = format!("{} is not the file that was planned with", path.display());
+                return Err(Error::refused(what, "plan again").about(&path));
+            }
+        }
+        Ok(())
+    }
+
+    /// The paths of all files.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let root = PathBuf::from(&self.root);
+        self.inputs.iter().flat_map(|input| &input.files).map(|file| root.join(&file.path)).collect()
     }
 
     /// Whether its numbers refer to what is there.
@@ -130,6 +180,11 @@ impl Agreed {
         self.key.iter().all(|&column| column < self.columns.len())
             && self.inputs.iter().all(|input| !input.files.is_empty())
             && files.all(|file| file.schema < self.schemas.len())
+    }
+
+    /// The code map, as it was read.
+    pub(crate) fn code_map(&self) -> Option<&CodeMap> {
+        self.options.code_map.as_ref()
     }
 
     /// The source directory.
@@ -161,10 +216,14 @@ impl Agreed {
         let allowance = Allowance::new(memory, 1);
         let interner = Interner::new(&self.options, &allowance);
         let nothing = Arc::new(unread(&[]));
+        let file_count = self.inputs[range.clone()].iter().map(|input| input.files.len()).sum();
+        let looked_at = Cell::new(0);
         self.survey_of(range, &allowance, |file| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
+            looked_at.set(looked_at.get() + 1);
+            interner.check(looked_at.get(), file_count)?;
             let path = PathBuf::from(&self.root).join(&file.path);
             match look(&path, &interner) {
                 Ok((stamp, footer)) if stamp == file.stamp() => Ok(self.as_agreed(footer, &interner)),
@@ -211,7 +270,6 @@ impl Agreed {
                 });
             }
         }
-        let skipped = self.skipped.iter();
         Ok(Survey {
             root: PathBuf::from(&self.root),
             code: self.code.clone(),
@@ -220,7 +278,7 @@ impl Agreed {
             key: self.key.clone(),
             inputs: inputs(candidates, &self.columns, &self.key, &self.options),
             unread: Vec::new(),
-            skipped: skipped.map(|(path, reason)| Skipped::new(path, reason.clone())).collect(),
+            skipped: self.skipped.clone(),
             notes: self.notes.clone(),
             options: self.options.clone(),
             dates: DateRules::new(&self.options)?,
@@ -236,6 +294,20 @@ impl Agreed {
 impl AgreedFile {
     fn stamp(&self) -> Stamp {
         Stamp { byte_len: self.byte_len, modified_ns: self.modified_ns }
+    }
+}
+
+/// A path as text.
+fn text(path: &Path) -> Result<String> {
+    let odd = || Error::refused(format!("the name of {} is not UTF-8", path.display()), "rename it");
+    path.to_str().map(str::to_owned).ok_or_else(odd)
+}
+
+/// What the file at `path` is; nothing where it cannot be opened.
+fn stamp_of(path: &Path) -> Result<Stamp> {
+    match content::open(path) {
+        Ok((_, stamp)) => Ok(stamp),
+        Err(_) => check_machine(path).map(|()| Stamp { byte_len: 0, modified_ns: 0 }),
     }
 }
 

@@ -1,19 +1,24 @@
 //! Tells a folder with a file for each date, or each month, from one with a file for each stock: read as one, its dates
 //! would be stocks.
 
+use std::path::PathBuf;
+
 use super::candidate::Candidate;
-use super::settle::Look;
+use super::settle::{Look, usual_codes};
 use crate::error::{Error, Result};
 use crate::hint::counted;
 use crate::key::Date;
 use crate::remedy::{Remedy, Setting};
 use crate::source::date::column::DateReader;
+use crate::source::folder::layout::pattern_by_date;
 use crate::source::options::SourceOptions;
 use crate::source::order::NO_DAY;
-use crate::source::path::files_by::{DATE, FilesBy};
+use crate::source::path::files_by::FilesBy;
 use crate::source::path::naming::is_time;
-use crate::source::path::pattern::{CODE, Pattern};
+use crate::source::path::pattern::{ANYTHING, CODE, Pattern};
 use crate::source::path::period::Period;
+use crate::source::path::timed::Timed;
+use crate::source::path::when::{Around, open_time, time_inside};
 
 /// Files that are looked into, whose names are times or have a date in them.
 const LOOKED_INTO: usize = 3;
@@ -25,68 +30,69 @@ const LOOKED_INTO: usize = 3;
 pub(super) fn refuse_by_date(candidates: &[Candidate], options: &SourceOptions, look: &Look) -> Result<()> {
     let with_rows: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.has_rows()).collect();
     let (Some(first), Some(last)) = (with_rows.first(), with_rows.last()) else { return Ok(()) };
-    if !with_rows.iter().all(|candidate| is_time(&candidate.unit) || digits(&candidate.unit).len() >= 8) {
+    let around = Around::default();
+    let names_time = |unit: &str| open_time("", unit, around).is_some() || time_inside(unit, around).is_some();
+    if !with_rows.iter().all(|candidate| names_time(&candidate.unit)) {
         return Ok(());
     }
+    let paths: Vec<PathBuf> = with_rows.iter().map(|candidate| candidate.path.clone()).collect();
+    let Some(pattern) = pattern_by_date(&first.path, &paths) else { return Ok(()) };
+    let found = SourceOptions { pattern, ..SourceOptions::by_date() };
+    let period = |candidate: &Candidate| Period::named(&found.named_by(&candidate.path)?);
+    let has_codes = usual_codes(options, &first.footer.schema.columns, "").is_ok();
+    let is_by_date = |candidate: &Candidate| {
+        // Of a month behind a name a stock has several rows a date, too.
+        let is_named = |period: &Period| period.only().is_some() || has_codes || is_time(&candidate.unit);
+        period(candidate).filter(is_named).is_some_and(|period| is_of(candidate, period, look))
+    };
     let some = [*first, with_rows[with_rows.len() / 2], *last];
-    if !some.into_iter().take(LOOKED_INTO).all(|candidate| is_by_date(candidate, look)) {
+    if !with_rows.iter().all(|candidate| period(candidate).is_some())
+        || !some.into_iter().take(LOOKED_INTO).all(is_by_date)
+    {
         return Ok(());
     }
     let files = counted(with_rows.len(), "file is", "files are");
     let what =
         format!("the {files} by date, such as {}: all its rows are of the time in its name", first.path.display());
-    let by_date = pattern(&with_rows, options).map(|pattern| {
+    let are_of_one = with_rows.iter().all(|candidate| period(candidate).is_some_and(|period| period.only().is_some()));
+    let is_alike = !found.pattern.has(ANYTHING);
+    let by_date = Some(found.pattern).filter(|_| is_alike || has_codes);
+    let by_date = by_date.map(|pattern| {
         let pattern =
             (pattern != Pattern::usual(FilesBy::Date, options.input)).then(|| Setting::Pattern(pattern.to_string()));
         let settings = [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect();
         Remedy::Set { settings, effect: "reads them as what they are".to_owned() }
     });
-    let append = Remedy::Do("append them, one a date, to a store that is there".to_owned());
-    let remedies: Vec<Remedy> = by_date.into_iter().chain([append]).collect();
+    let by_stock = tail(&with_rows).filter(|_| by_date.is_none() && !has_codes).map(|tail| {
+        let pattern = options.pattern.to_string().replace(&format!("{{{CODE}}}"), &format!("{{{CODE}}}{tail}"));
+        Remedy::set(Setting::Pattern(pattern), "reads those of a stock together")
+    });
+    let append = || Remedy::Do("append them, one a date, to a store that is there".to_owned());
+    let remedies = match by_stock {
+        Some(by_stock) => vec![by_stock],
+        None => by_date.into_iter().chain(are_of_one.then(append)).collect(),
+    };
     Err(Error::refused_unless(what, remedies))
 }
 
-/// The pattern of `options` with the date of `files` where their codes stood, if it finds all of them.
-fn pattern(files: &[&Candidate], options: &SourceOptions) -> Option<Pattern> {
-    let unit = files.first()?.unit.as_str();
-    let ends = |start: usize| (start + 1..=unit.len()).rev().map(move |end| (start, end));
-    let mut places = (0..unit.len())
-        .flat_map(ends)
-        .filter(|&(start, end)| unit.get(start..end).is_some_and(|text| Period::named(text).is_some()));
-    places.find_map(|(start, end)| {
-        let date = format!("{}{{{DATE}}}{}", &unit[..start], &unit[end..]);
-        let text = options.pattern.to_string().replace(&format!("{{{CODE}}}"), &date);
-        let by_date =
-            SourceOptions { files_by: FilesBy::Date, pattern: text.parse().ok()?, ..SourceOptions::default() };
-        files.iter().all(|file| by_date.named_by(&file.path).is_some()).then_some(by_date.pattern)
-    })
+/// How the names of all `files` go on behind their stems, with the time.
+fn tail(files: &[&Candidate]) -> Option<String> {
+    let tail = Timed::of(&files.first()?.unit)?.tail;
+    let has_tail = |file: &&Candidate| Timed::of(&file.unit).is_some_and(|timed| timed.tail == tail);
+    files.iter().all(has_tail).then_some(tail)
 }
 
-/// Whether all rows are of the time that is the file's name, or of the one date in it.
-fn is_by_date(candidate: &Candidate, look: &Look) -> bool {
-    let name = digits(&candidate.unit);
-    let Ok(date) = &candidate.footer.schema.date else { return candidate.unit.parse::<Date>().is_ok() };
+/// Whether all rows are of `period`, and of several stocks if that has several dates.
+fn is_of(candidate: &Candidate, period: Period, look: &Look) -> bool {
+    let Ok(date) = &candidate.footer.schema.date else { return period.only().is_some() };
     let rules = look.rules.without_times();
     let mut reader = DateReader::new(&date.name, &date.raw, &rules);
     let is_read = candidate.all(look.root, date.leaf, look.allowance, |array| reader.push(array).is_ok());
-    let days = reader.days.iter().filter(|day| **day != NO_DAY);
-    let mut days: Vec<String> = days.filter_map(|&day| Some(Date::from_days(day)?.to_string())).collect();
+    let mut days: Vec<i32> = reader.days.into_iter().filter(|day| *day != NO_DAY).collect();
     let row_count = days.len();
     days.sort_unstable();
     days.dedup();
-    let Ok(true) = is_read else { return false };
-    match (is_time(&candidate.unit), &days[..]) {
-        (_, []) => false,
-        (_, [one]) if name.contains(one.as_str()) => true,
-        // A year, or a month of one; of a quarter the year tells enough. One stock has its dates once.
-        (true, all) => {
-            let period = if name.len() == 6 { &name[..] } else { &name[..4] };
-            name.len() < 8 && all.len() < row_count && all.iter().all(|day| day.starts_with(period))
-        }
-        _ => false,
-    }
-}
-
-fn digits(unit: &str) -> String {
-    unit.chars().filter(char::is_ascii_digit).collect()
+    let is_inside = days.iter().all(|day| Date::from_days(*day).is_some_and(|day| period.has(day)));
+    // One stock has its dates once.
+    matches!(is_read, Ok(true)) && is_inside && (period.only().is_some() || days.len() < row_count) && row_count > 0
 }

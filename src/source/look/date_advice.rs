@@ -8,7 +8,8 @@ use crate::reason::Reason;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
-use crate::source::date::column::{DateReader, DateRules};
+use crate::source::date::column::DateReader;
+use crate::source::date::rules::DateRules;
 use crate::source::date::spelling::{order, spellings_that};
 use crate::source::input::schema::{FileColumn, FileSchema};
 use crate::source::options::{BadDates, DATE_NAMES, SourceOptions};
@@ -147,6 +148,9 @@ impl<'a> DateAdvice<'a> {
     /// Whether under `list` this file's date is the column of `dates`, and each other's is what it is today and is read
     /// as today.
     fn works(&self, schema: &FileSchema, dates: &Dates, list: &[&str]) -> bool {
+        if dates.times == Times::Kept && !self.can_keep_times {
+            return false;
+        }
         let column = dates.column.as_str();
         let chosen = |schema: &FileSchema| {
             list.iter()
@@ -199,6 +203,7 @@ impl<'a> DateAdvice<'a> {
                 let times = match dates.has_time {
                     false => Times::None,
                     true if dates.are_maybe_midnights() => Times::Midnights,
+                    true if self.options.drop_time => Times::None,
                     true => Times::Kept,
                 };
                 Ok::<_, Reason>(dates.days.iter().any(|&day| day != NO_DAY).then_some(times))
@@ -245,7 +250,6 @@ impl<'a> DateAdvice<'a> {
                 found.push(spelt(vec![(drop(), Some(without(row)))], Times::None));
             }
         }
-        found.retain(|dates| dates.times != Times::Kept || self.can_keep_times);
         found.sort_by_key(|dates| (dates.times, !dates.spelt.is_empty()));
         Ok(found)
     }

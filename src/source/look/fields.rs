@@ -24,7 +24,7 @@ struct Joined {
     /// Files that have numbers there, or true and false, and nothing else.
     with_values: usize,
     /// The first file with text there, and the first text in it; where there is one, a file with numbers as well.
-    text: Option<(usize, Option<(u64, String)>)>,
+    text: Option<(usize, Option<Odd>)>,
     /// Whether that has numbers as well.
     is_mixed: bool,
 }
@@ -65,10 +65,10 @@ pub(super) fn join_fields(
             match fields.guess {
                 Guess::Nothing => {}
                 Guess::Text => {
-                    let odd = odd.get(&column.leaf);
+                    let odd = odd.get(&column.leaf).copied();
                     let is_mixed = odd.is_some_and(|odd| odd.has_values);
                     if all.text.is_none() || (is_mixed && !all.is_mixed) {
-                        all.text = Some((n, odd.map(|Odd { row, text, .. }| (*row, text.clone()))));
+                        all.text = Some((n, odd.cloned()));
                         all.is_mixed = is_mixed;
                     }
                 }
@@ -121,10 +121,13 @@ fn told(
             Some(_) if *with_values == 0 && !is_mixed => continue,
             Some((file, odd)) => {
                 let path = shown(candidates[*file].path.as_os_str());
-                let has = odd.as_ref().map_or("text".to_owned(), |(row, text)| format!("{text:?} in row {row}"));
-                let is_missing = odd.as_ref().is_some_and(|(_, text)| MISSING.contains(&text.as_str()));
-                let way_out = if is_missing { "; the setting null takes this word for a null" } else { "" };
+                let has = odd.as_ref().map_or("text".to_owned(), |odd| format!("{:?} in row {}", odd.text, odd.row));
+                let is_missing = odd.as_ref().is_some_and(|odd| MISSING.contains(&odd.text.as_str()));
+                let way_out = if is_missing { "; such a word is read as a null where it is named as one" } else { "" };
                 let others = match with_values {
+                    _ if odd.as_ref().is_some_and(|odd| odd.is_value) => {
+                        ", which no other type holds with what is above it".to_owned()
+                    }
                     0 => String::new(),
                     count => format!(", and {} none", counted(*count, "file has", "files have")),
                 };

@@ -17,7 +17,7 @@ use super::settle::{Look, has_free_date_name, settle};
 use super::talks::{Party, Talks};
 use super::trading::trading;
 use crate::error::{Error, Result};
-use crate::panel::{Column, DateForm};
+use crate::panel::{Column, DateForm, check_columns};
 use crate::progress::Observer;
 use crate::reason::Reason;
 use crate::skipped::Skipped;
@@ -26,13 +26,13 @@ use crate::source::agreement::exact::Small;
 use crate::source::agreement::prior::Prior;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, WHOLE};
-use crate::source::date::column::DateRules;
+use crate::source::date::rules::DateRules;
 use crate::source::folder::discover::{Found, counted, skip};
 use crate::source::folder::scan::once;
 use crate::source::input::formats::{format_of, survey_file, told_format};
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::INDEX_NAME;
-use crate::source::input::schema::{FileSchema, Footer};
+use crate::source::input::schema::{FileSchema, Footer, Value};
 use crate::source::losses::Losses;
 use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
@@ -44,7 +44,7 @@ use crate::source::trouble::check_machine;
 use crate::workers::Workers;
 
 /// Schemas without a date of which files are looked into for an advice.
-const LOOKED_INTO: usize = 20;
+const LOOKED_INTO: usize = 100;
 
 /// Files with one such schema that are looked into, until one has dates.
 const LOOKED_INTO_ALIKE: usize = 3;
@@ -87,6 +87,7 @@ pub(super) fn look_at(
         if result.is_err() {
             check_machine(&path)?;
         }
+        interner.check(n + 1, files.len())?;
         Ok(result)
     })?;
     observer.end();
@@ -207,6 +208,7 @@ pub(super) fn look_at(
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
+    check_columns(&columns, workers.memory())?;
     let inputs = inputs(candidates, &columns, &key, options);
     let mut survey = Survey {
         root: root.to_owned(),
@@ -226,7 +228,7 @@ pub(super) fn look_at(
         trading: None,
         allowance,
     };
-    survey.trading = trading(&survey, prior.map_or(&[], |prior| prior.trading_days), workers, observer)?;
+    survey.trading = trading(&mut survey, prior.map_or(&[], |prior| prior.trading_days), workers, observer)?;
     Ok(survey)
 }
 
@@ -284,16 +286,17 @@ pub(super) fn inputs(
         is_decided: decided.contains(&column.name),
     };
     let targets: Arc<[Target]> = columns.iter().map(target).collect();
+    let by_name: HashMap<&str, u32> =
+        columns.iter().enumerate().map(|(column, known)| (known.name.as_str(), column as u32)).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
     let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
     for Candidate { unit, path, stamp, footer, .. } in candidates {
         let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
             let values = &footer.schema.values;
-            let by_name: HashMap<&str, usize> =
-                values.iter().enumerate().map(|(slot, value)| (value.name.as_str(), slot)).collect();
-            let slots: Vec<Option<usize>> =
-                columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
-            let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
+            let slot = |(slot, value): (usize, &Value)| Some((*by_name.get(value.name.as_str())?, slot as u32));
+            let mut slots: Vec<(u32, u32)> = values.iter().enumerate().filter_map(slot).collect();
+            slots.sort_unstable();
+            let taken = slots.iter().map(|&(column, slot)| (&columns[column as usize], &values[slot as usize]));
             let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
             let layout =
                 Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets), key: key.into() };

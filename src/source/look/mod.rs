@@ -12,5 +12,6 @@ mod settings;
 pub(in crate::source) mod settle;
 pub(in crate::source) mod surveyor;
 pub(in crate::source) mod talks;
+mod together;
 pub(in crate::source) mod trading;
 mod ways;

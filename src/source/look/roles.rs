@@ -2,11 +2,12 @@
 //! have.
 
 use std::collections::{BTreeSet, HashSet};
+use std::mem::discriminant;
 
 use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
-use crate::hint::instead;
+use crate::hint::{instead, slips};
 use crate::panel::{Column, can_be_key};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Operation, Remedy, Setting, excluding};
@@ -46,17 +47,36 @@ pub(in crate::source) fn check_names(
     let excluded = options.exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
     let cast = options.casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
     let renamed = options.renames.iter().map(|rename| (Setting::Rename(Vec::new()), &rename.from));
+    let mut refused = Vec::new();
     for (setting, name) in chosen.chain(excluded).chain(cast).chain(renamed).filter(|(_, name)| unknown(name)) {
         // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
-        if some_are_unread && !matches!(setting, Setting::Columns(_)) {
-            notes.push(format!("{setting} names {name:?}, which no file has that can be read"));
-            continue;
+        match some_are_unread && !matches!(setting, Setting::Columns(_)) {
+            true => notes.push(format!("{} is in no file that can be read", to_be(&setting, name))),
+            false => refused.push((setting, name.as_str())),
         }
-        let instead = instead(name, &names, "columns", None);
-        let why = format!("names {name:?}, which no file has");
-        return Err(Error::invalid(setting, why, [instead]));
     }
-    Ok(())
+    refuse(refused, &names, "no file has", None)
+}
+
+/// Refuses what settings name that is not among the columns `known`: all names of the first setting with such a one.
+fn refuse(unknown: Vec<(Setting, &str)>, known: &[&str], whose: &str, whole: Option<Operation>) -> Result<()> {
+    let Some((setting, first)) = unknown.first() else { return Ok(()) };
+    let of_one = unknown.iter().filter(|(other, _)| discriminant(other) == discriminant(setting));
+    let names: Vec<&str> = of_one.map(|(_, name)| *name).collect();
+    let why = format!("names {}, which {whose}", slips(&names, known));
+    Err(Error::invalid(setting.clone(), why, [instead(first, known, "columns", whole)]))
+}
+
+/// A column and what a setting wants of it: a note is for readers of all kinds, to some of whom no setting is known by
+/// its name.
+fn to_be(setting: &Setting, name: &str) -> String {
+    let become_of_it = match setting {
+        Setting::Exclude(_) => "left out",
+        Setting::Cast(_) => "cast",
+        Setting::Rename(_) => "renamed",
+        _ => "kept",
+    };
+    format!("{name:?}, which is to be {become_of_it},")
 }
 
 /// Refuses names in what is decided anew that neither the panel before nor any file has.
@@ -75,22 +95,18 @@ pub(super) fn check_changed_names(
     let renamed = prior.renamed.iter().map(|name| (Setting::Rename(Vec::new()), name));
     let unknown =
         excluded.chain(cast).chain(renamed).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
-    let mut unknown: Vec<(Setting, &String)> = unknown.collect();
+    let mut unknown: Vec<(Setting, &str)> = unknown.map(|(setting, name)| (setting, name.as_str())).collect();
     if some_are_unread {
-        let told = |(setting, name)| {
-            format!("{setting} names {name:?}, which neither the store nor a file has that can be read")
-        };
-        notes.extend(unknown.drain(..).map(told));
+        let nowhere = "is neither in the store nor in a file that can be read";
+        notes.extend(unknown.drain(..).map(|(setting, name)| format!("{} {nowhere}", to_be(&setting, name))));
     }
-    let Some((setting, name)) = unknown.into_iter().next() else { return Ok(()) };
     let known: Vec<&str> = prior
         .columns
         .iter()
         .map(|column| column.name.as_str())
         .chain(names.iter().copied().filter(|name| !is_known(name)))
         .collect();
-    let instead = instead(name, &known, "columns", Some(Operation::Info));
-    Err(Error::invalid(setting, format!("names {name:?}, which neither the store nor a file has"), [instead]))
+    refuse(unknown, &known, "neither the store nor a file has", Some(Operation::Info))
 }
 
 /// The output's name for the date column: the user's, the first of the user's list, else the best name in any file.

@@ -1,12 +1,10 @@
 //! Settings of ways out, by themselves: what can be tried, what goes together, and what they do.
 
-use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, Setting, excluding};
-use crate::skipped::Skipped;
+use std::collections::BTreeMap;
 
-/// Columns of which each file has its own, such as one that is called after its stock, are told together where they are
-/// more than these.
-const FEW: usize = 3;
+use crate::reason::Reason;
+use crate::remedy::{Remedy, Setting};
+use crate::skipped::Skipped;
 
 /// Whether nothing is left to the reader of `settings`, but on whose clocks times are.
 pub(super) fn can_be_tried(settings: &[Setting]) -> bool {
@@ -57,6 +55,31 @@ pub(super) fn effect_of(settings: &[Setting], effect: &str) -> String {
     }
 }
 
+/// The unit of a way out that says what dates count in.
+fn epoch_of(remedy: &Remedy) -> Option<&str> {
+    let Remedy::Set { settings, .. } = remedy else { return None };
+    settings.iter().find_map(|setting| match setting {
+        Setting::Epoch(unit) => Some(unit.as_str()),
+        _ => None,
+    })
+}
+
+/// Where dates of files count in several units, tells the most usual one alone: each loses the files of the others.
+pub(super) fn agree_on_epochs(skipped: &mut [Skipped]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for unit in skipped.iter().filter_map(|one| one.reason.remedies().iter().find_map(epoch_of)) {
+        *counts.entry(unit).or_default() += 1;
+    }
+    let Some(usual) = counts.iter().max_by_key(|(_, count)| **count).map(|(unit, _)| (*unit).to_owned()) else {
+        return;
+    };
+    let keep = |remedy: &Remedy| epoch_of(remedy).is_none_or(|unit| unit == usual);
+    let in_words = format!("write its dates in {usual}, as most have them: no one setting reads several units");
+    for Skipped { reason, .. } in skipped {
+        *reason = reason.clone().keep_ways(keep, &in_words);
+    }
+}
+
 /// The settings of a way out by a list of date columns.
 pub(super) fn of_date_columns(remedy: &Remedy) -> Option<&[Setting]> {
     match remedy {
@@ -65,40 +88,17 @@ pub(super) fn of_date_columns(remedy: &Remedy) -> Option<&[Setting]> {
     }
 }
 
-/// The settings of `other`, where they are those of `own` and more that say which rows are apart, and take nothing of a
-/// file that can be read without.
+/// The settings of `other`, where they are those of `own` and more that say which rows are apart or how dates are
+/// spelt, and take nothing of a file that can be read without.
 pub(super) fn with_more_of_rows<'o>(own: &Remedy, other: &'o Remedy) -> Option<&'o [Setting]> {
     let (Remedy::Set { settings: own, .. }, Remedy::Set { settings: other, .. }) = (own, other) else { return None };
-    let is_of_rows =
-        |setting: &Setting| matches!(setting, Setting::Key(_) | Setting::Duplicates(_) | Setting::DropTime);
+    let is_of_rows = |setting: &Setting| {
+        use Setting::{DateFormat, DropTime, Duplicates, Key};
+        matches!(setting, Key(_) | Duplicates(_) | DropTime | DateFormat(_))
+    };
     let has_own = own.iter().all(|setting| other.contains(setting));
     let mut more = other.iter().filter(|setting| !own.contains(setting)).peekable();
     (has_own && more.peek().is_some() && more.all(is_of_rows)).then_some(other)
-}
-
-/// `skipped`, where many columns that no panel holds are left out by one list of them: each alone would leave out the files
-/// of the others, and be tried and told by itself.
-pub(super) fn leaving_out_together(skipped: &[Skipped]) -> Vec<Skipped> {
-    fn column(reason: &Reason) -> Option<&str> {
-        match (reason.kind(), reason.remedies()) {
-            (Kind::ColumnType, [Remedy::Set { settings, .. }]) => match &settings[..] {
-                [Setting::Exclude(names)] if names.len() == 1 => Some(&names[0]),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-    let mut names: Vec<&str> = skipped.iter().filter_map(|skipped| column(&skipped.reason)).collect();
-    names.sort_unstable();
-    names.dedup();
-    let together = |skipped: &Skipped| match column(&skipped.reason) {
-        Some(_) if names.len() > FEW => {
-            let reason = skipped.reason.clone().of_any_column().alone().or(excluding(&names));
-            Skipped { reason, ..skipped.clone() }
-        }
-        _ => skipped.clone(),
-    };
-    skipped.iter().map(together).collect()
 }
 
 pub(super) fn date_columns(settings: &[Setting]) -> &[String] {

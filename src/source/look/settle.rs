@@ -16,27 +16,23 @@ use crate::hint::listed;
 use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
-use crate::source::date::column::{DateReader, DateRules};
+use crate::source::date::column::DateReader;
+use crate::source::date::rules::DateRules;
+use crate::source::input::fields::Fields;
 use crate::source::input::parts::cast_parts;
 use crate::source::input::schema::{FileColumn, FileSchema};
 use crate::source::options::{CODE_NAME, SourceOptions};
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::pattern::CODE;
+use crate::source::read::codes::{OWN_CODE_NAMES, usual_names};
 use crate::source::trouble::check_machine;
-use crate::source::types::is_text;
+use crate::source::types::{is_binary, is_text};
 use crate::workers::Workers;
 
 /// Names for a date beside a date column that stays.
 const DATE_NAMES: [&str; 2] = ["date", "trade_date"];
 
-/// Names of code columns, the likelier ones first.
-const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
-
-/// More of them, which are no other column of a file of one stock.
-const SECTION_CODE_NAMES: [&str; 8] =
-    ["stock_id", "order_book_id", "s_info_windcode", "wind_code", "asset", "sid", "permno", "isin"];
-
-/// Columns that are looked at together.
+/// Columns that are looked at together; of many more, as many as leave so many looks: each reads a file of lines whole.
 const LOOKED_AT: usize = 64;
 
 /// What looks into files.
@@ -129,8 +125,8 @@ impl Look<'_> {
                 names.push(&column.name);
             }
         }
-        let rank = |name: &&str| CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
-        names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
+        let rank = |name: &&str| OWN_CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
+        names.sort_by_key(|name| rank(name).unwrap_or(OWN_CODE_NAMES.len()));
         for name in self.not_ruled_out(options, first, names) {
             let has_code = |file: &Candidate| self.has_code(options, file, name);
             if has_code(first)? && self.each(files, has_code)? {
@@ -148,7 +144,7 @@ impl Look<'_> {
         let mut columns: Vec<(usize, &str)> = columns.map(|column| (column.leaf, column.name.as_str())).collect();
         columns.sort_unstable();
         let mut ruled_out: HashSet<&str> = HashSet::new();
-        for columns in columns.chunks(LOOKED_AT) {
+        for columns in columns.chunks(columns.len().div_ceil(LOOKED_AT).max(LOOKED_AT)) {
             let leaves: Vec<usize> = columns.iter().map(|(leaf, _)| *leaf).collect();
             // What cannot be read together is looked at by itself.
             let _ = file.all_of(self.root, &leaves, self.allowance, |first| {
@@ -225,18 +221,18 @@ fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> 
 /// Where none has a usual one.
 pub(in crate::source) fn usual_codes(options: &SourceOptions, columns: &[FileColumn], whose: &str) -> Result<String> {
     let is_free = |name: &str| !options.excludes(name) && !options.key.iter().any(|key| key == name);
-    // Of numbers the reason of each file says how they are read as codes.
-    let holds = |column: &&FileColumn, numbers: bool| {
-        is_free(&column.name) && column.raw.as_ref().is_ok_and(|raw| is_text(raw) || (numbers && raw.is_integer()))
+    let find = |are_texts: bool, holds: &dyn Fn(&FileColumn, &DataType) -> bool| {
+        let is = |column: &FileColumn| is_free(&column.name) && column.raw.as_ref().is_ok_and(|raw| holds(column, raw));
+        usual_names(are_texts)
+            .find_map(|usual| columns.iter().find(|column| column.name.eq_ignore_ascii_case(usual) && is(column)))
     };
-    let usual = [CODE_NAME].into_iter().chain(CODE_NAMES).chain(SECTION_CODE_NAMES).filter(|name| *name != "name");
-    let find = |numbers: bool| {
-        let mut usual = usual.clone();
-        usual.find_map(|usual| {
-            columns.iter().find(|column| column.name.eq_ignore_ascii_case(usual) && holds(column, numbers))
-        })
-    };
-    if let Some(column) = find(false).or_else(|| find(true)) {
+    // Of numbers the reason of each file says how they are read as codes; those of csv are texts, if nothing likelier
+    // has such a name.
+    let found = find(true, &|_, raw| is_text(raw))
+        .or_else(|| find(true, &|_, raw| is_binary(raw)))
+        .or_else(|| find(false, &|_, raw| raw.is_integer()))
+        .or_else(|| find(false, &|column, _| column.fields.is_some_and(Fields::may_be_codes)));
+    if let Some(column) = found {
         return Ok(column.name.clone());
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();

@@ -194,17 +194,24 @@ impl<'a> Surveyor<'a> {
     }
 
     /// What [`read`](Surveyor::read) says in the end where somebody else read the inputs of `planned`, and `bad` ones cannot be
-    /// used. `None` where the files are others meanwhile, or make another panel without the bad ones.
+    /// used. Where the others make another panel without these, only what is left out then; nothing where the files are
+    /// others meanwhile.
     ///
     /// # Errors
     /// As [`survey`].
-    pub(crate) fn after(mut self, planned: &Survey, bad: Vec<(usize, BadFile)>) -> Result<Option<Survey>> {
+    pub(crate) fn after(
+        mut self,
+        planned: &Survey,
+        bad: Vec<(usize, BadFile)>,
+    ) -> Result<std::result::Result<Survey, Vec<Skipped>>> {
         let mut survey = self.survey()?;
-        if !survey.is_read_as(planned, &HashSet::new()) || !self.leave_out(&mut survey, bad)? {
-            return Ok(None);
+        if !survey.is_read_as(planned, &HashSet::new()) {
+            return Ok(Err(Vec::new()));
         }
+        let are_read_as_planned = self.leave_out(&mut survey, bad)?;
+        survey.unread.append(&mut self.unread);
         let skipped = self.ways_out(&survey)?;
-        Ok(Some(Survey { skipped, ..survey }))
+        Ok(if are_read_as_planned { Ok(Survey { skipped, ..survey }) } else { Err(skipped) })
     }
 
     /// Leaves out inputs of `survey`, each for a file that cannot be used. Says whether the others are read as before; else

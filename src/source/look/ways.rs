@@ -10,9 +10,10 @@ use arrow_schema::DataType;
 
 use super::formats::agree_on_formats;
 use super::settings::{
-    can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, leaving_out_together, of_date_columns,
+    agree_on_epochs, can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, of_date_columns,
     ways_of, with_more_of_rows,
 };
+use super::together::joined_ways;
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
@@ -20,17 +21,20 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
+use crate::source::input::schema::Value;
 use crate::source::options::{DATE_NAMES, Duplicates, SourceOptions};
 use crate::source::path::naming::shown;
 use crate::source::survey::{Input, InputFile, Survey};
 use crate::source::trouble::check_machine;
-use crate::source::types::{is_binary, join, parse_type};
+use crate::source::types::{is_binary, is_text, join, parse_type};
 use crate::workers::Workers;
 
 /// Settings that are tried, each of which costs a survey; a folder that needs more has other worries.
 const TRIED: usize = 20;
 /// Ways out that are taken one after the other.
 const STEPS: usize = 2;
+/// What helps where a cast does not read a value, and no other cast was found that does.
+const AS_CAST: &str = "the file needs another value there, or the column another type";
 /// Files that are read whole with the same settings; what becomes of most of them is taken to become of further ones,
 /// whose keys alone are read.
 const READ: usize = 20;
@@ -121,11 +125,18 @@ impl<'w> Ways<'w> {
     /// # Errors
     /// When the observer cancels, or the machine fails while a file is read.
     pub(super) fn that_work(mut self) -> Result<Vec<Skipped>> {
-        let mut skipped = leaving_out_together(&self.survey.skipped);
-        for Skipped { path, reason, .. } in &mut skipped {
-            *reason = self.reason_with_ways(path, reason)?;
+        let is_read = |name: &str| {
+            let name = self.ground.options.name_of(name);
+            self.survey.columns.iter().any(|column| column.name == name)
+        };
+        let joined = joined_ways(&self.survey.skipped, is_read);
+        let mut skipped = self.survey.skipped.clone();
+        for (Skipped { path, reason, .. }, joined) in skipped.iter_mut().zip(joined) {
+            let with_all = joined.map_or(Ok(None), |joined| self.joined_with_ways(path, &joined))?;
+            *reason = with_all.map_or_else(|| self.reason_with_ways(path, reason), Ok)?;
         }
         agree_on_formats(&mut skipped);
+        agree_on_epochs(&mut skipped);
         self.agree_on_date_columns(&mut skipped)?;
         self.agree_on_rows(&mut skipped)?;
         Ok(skipped)
@@ -203,6 +214,13 @@ impl<'w> Ways<'w> {
         Ok(())
     }
 
+    /// What helps this file and all that are like it; `None` where that does not help it.
+    fn joined_with_ways(&mut self, path: &str, joined: &Reason) -> Result<Option<Reason>> {
+        let can_be_set = |reason: &Reason| reason.remedies().iter().any(|one| matches!(one, Remedy::Set { .. }));
+        let told = self.reason_with_ways(path, joined)?;
+        Ok((can_be_set(&told) || !can_be_set(joined)).then_some(told))
+    }
+
     fn reason_with_ways(&mut self, path: &str, reason: &Reason) -> Result<Reason> {
         let (mut kept, mut longer): (Vec<Remedy>, Vec<Remedy>) = (Vec::new(), Vec::new());
         for remedy in reason.remedies() {
@@ -243,6 +261,10 @@ impl<'w> Ways<'w> {
         if !kept.is_empty() || reason.remedies().is_empty() {
             return Ok(kept.into_iter().fold(reason.clone().alone(), Reason::or));
         }
+        if let Some(still) = self.still_in_words(reason, path)? {
+            let told = reason.clone().alone().but(still.what());
+            return Ok(still.remedies().iter().cloned().fold(told, Reason::or));
+        }
         let reason = reason.clone().alone();
         Ok(match (reason.kind(), reason.column()) {
             (Kind::DifferingRows, Some(name)) => {
@@ -256,8 +278,23 @@ impl<'w> Ways<'w> {
                 }
                 reason
             }
+            (Kind::InexactValue, Some(_)) => reason.or(Remedy::Do(AS_CAST.to_owned())),
             _ => reason.or(Remedy::Do("write the file anew, as the others are".to_owned())),
         })
+    }
+
+    /// Why a way out of `reason` does not read the file, where that is rows which no setting helps, but somebody who
+    /// writes the file.
+    fn still_in_words(&mut self, reason: &Reason, path: &str) -> Result<Option<Reason>> {
+        for settings in ways_of(reason) {
+            if let Outcome::Refused(still) = self.outcome(settings, path)?
+                && matches!(still.kind(), Kind::DifferingRows | Kind::NoKey)
+                && still.remedies().iter().all(|remedy| matches!(remedy, Remedy::Do(_)))
+            {
+                return Ok(Some(still));
+            }
+        }
+        Ok(None)
     }
 
     /// Says what it costs to leave out columns that other files have, after what costs nothing.
@@ -311,7 +348,7 @@ impl<'w> Ways<'w> {
         let known = self.tried.iter().position(|tried| tried.settings == settings);
         let at = match known {
             Some(at) => at,
-            None if self.tried.len() == TRIED => return Ok(Outcome::Lost),
+            None if self.tried.len() == TRIED || self.lacks_key(settings) => return Ok(Outcome::Lost),
             None => {
                 let survey = self.survey_with(settings, path)?;
                 self.tried.push(Tried {
@@ -348,6 +385,17 @@ impl<'w> Ways<'w> {
         check_machine(&survey.root.join(&input.files[bad.file].path))?;
         tried.refused.push(bad.reason.clone());
         Ok(Outcome::Refused(bad.reason))
+    }
+
+    /// Whether files that are read lack a column which `settings` makes part of the key: these would be lost, which needs
+    /// no try.
+    fn lacks_key(&self, settings: &[Setting]) -> bool {
+        let [Setting::Key(names)] = settings else { return false };
+        let has = |file: &InputFile, name: &String| {
+            let mut columns = file.layout.schema.columns.iter();
+            columns.any(|column| self.ground.options.name_of(&column.name) == *name)
+        };
+        self.survey.files().any(|file| names.iter().any(|name| !has(file, name)))
     }
 
     /// What is read with `settings`; `None` where that is less than without them.
@@ -428,14 +476,24 @@ impl<'w> Ways<'w> {
         Ok(read.contains(&false))
     }
 
-    /// Whether files that are read without it would have the bytes of their numbers with it.
+    /// Whether files that are read without it would have the bytes of their numbers with it, or take the times of texts
+    /// that say no zone for those of one.
     fn alters_others(&self, setting: &Setting) -> bool {
         let Setting::Cast(casts) = setting else { return false };
-        let has_numbers = |name: &str| {
+        let any = |name: &str, is: fn(&Value) -> bool| {
             let mut values = self.survey.files().flat_map(|file| &file.layout.schema.values);
-            values.any(|value| value.own_name == name && value.logical.is_numeric())
+            values.any(|value| value.own_name == name && is(value))
         };
-        casts.iter().any(|cast| parse_type(&cast.to).is_ok_and(|to| is_binary(&to)) && has_numbers(&cast.column))
+        let is_timeless = |name: &str| {
+            let name = self.ground.options.name_of(name);
+            let mut columns = self.survey.columns.iter();
+            columns.any(|column| column.name == name && matches!(column.data_type, DataType::Timestamp(_, None)))
+        };
+        casts.iter().any(|CastTo { column, to }| match parse_type(to) {
+            Ok(to) if is_binary(&to) => any(column, |value| value.logical.is_numeric()),
+            Ok(DataType::Timestamp(_, Some(_))) => is_timeless(column) && any(column, |value| is_text(&value.raw)),
+            _ => false,
+        })
     }
 
     /// A cast of a column that no panel holds, so that the others keep their values: to the type that theirs has, where

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arrow_schema::{DataType, Fields};
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Type as PhysicalType;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
@@ -10,7 +11,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::contents::Leaf;
-use super::pages::{Extent, Fault, Pages};
+use super::pages::{Checked, Extent, Fault, Pages, Weight};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::{Meter, ROW_LEN};
@@ -119,6 +120,8 @@ pub(in crate::source) struct Chunks {
     pub(in crate::source) leaves: Arc<[usize]>,
     /// All columns of the file that have a part in the panel, of which others may be read later.
     pub(in crate::source) schema: Arc<FileSchema>,
+    /// The types by which leaves are decoded; of none where they are not.
+    pub(in crate::source) types: Fields,
     /// Why reading stopped.
     pub(in crate::source) reason: Arc<OnceLock<Reason>>,
 }
@@ -133,6 +136,10 @@ impl Chunks {
                 let reason =
                     Reason::new(Kind::Other, format!("its column {name:?} is packed by LZO, which is not read"));
                 reason.of_column(&name).or(Remedy::Do("write the file anew with another compression".to_owned()))
+            }
+            // So many columns are tried again, fewer at a time: to know what all take, each page would be looked at.
+            Fault::TooLarge(len) if self.leaves.len() > TEXTS => {
+                self.meter.allowance.refusal("decoded, it", self.meter.used().saturating_add(len))
             }
             Fault::TooLarge(_) => match self.needed(&self.leaves) {
                 Ok(bytes) => self.meter.allowance.refusal_of("decoded, it", bytes, bytes.max(self.needed_later())),
@@ -168,21 +175,26 @@ impl Chunks {
         most
     }
 
-    /// The most bytes that reading all of `leaves` would take at once, by looking at each page and keeping none.
+    /// The most bytes that reading all of `leaves` would take at once, by looking at each page whose header does not tell,
+    /// and keeping none.
     fn needed(&self, leaves: &[usize]) -> std::result::Result<u64, Reason> {
         self.meter.start(0);
         let mut kept = (self.num_rows() as u64).saturating_mul(ROW_LEN);
-        let mut most = kept;
-        for group in self.metadata.row_groups() {
-            for &leaf in leaves {
-                let Some(chunk) = extent(group, leaf) else { continue };
+        let mut largest = 0;
+        for &leaf in leaves {
+            let [mut page_len, mut dictionary_len, mut dictionaries_len] = [0_u64; 3];
+            for chunk in self.metadata.row_groups().iter().filter_map(|group| extent(group, leaf)) {
                 // Where each text ends.
                 let ends = chunk.rows.saturating_mul(8);
                 let mut pages = Pages::new(self.content.clone(), chunk);
                 let mut is_unseen = false;
                 loop {
-                    let (decoded, passing) = match pages.next(|held| self.meter.take(0, held)) {
-                        Ok(Some(page)) => (page.decoded_len, page.page.buffer().len() as u64),
+                    let (decoded, len) = match pages.next_weight(|held| self.meter.take(0, held)) {
+                        Ok(Some(weight)) => {
+                            dictionary_len = dictionary_len.max(weight.dictionary_len);
+                            dictionaries_len = dictionaries_len.saturating_add(weight.dictionary_len);
+                            (weight.decoded_len, weight.page_len)
+                        }
                         Ok(None) => break,
                         // A page that alone is too large is weighed by its size, and so may be a dictionary, without
                         // which the others say nothing.
@@ -194,11 +206,19 @@ impl Chunks {
                         Err(fault) => return Err(self.reason(leaf, fault)),
                     };
                     kept = kept.saturating_add(decoded);
-                    most = most.max(kept.saturating_add(passing));
+                    page_len = page_len.max(len);
                 }
             }
+            let dictionaries = if self.is_coded(leaf) { dictionaries_len } else { dictionary_len };
+            kept = kept.saturating_add(page_len).saturating_add(dictionaries);
+            largest = largest.max(page_len);
         }
-        Ok(most)
+        Ok(kept.saturating_add(largest))
+    }
+
+    /// Whether the rows of a leaf are decoded to places in its dictionaries, which stay with them.
+    fn is_coded(&self, leaf: usize) -> bool {
+        self.types.get(leaf).is_some_and(|field| matches!(field.data_type(), DataType::Dictionary(..)))
     }
 }
 
@@ -240,7 +260,7 @@ impl Iterator for ColumnChunks {
             let chunk = extent(group, self.leaf);
             let reader = chunk.map(|chunk| -> Box<dyn PageReader> {
                 let pages = Pages::new(self.chunks.content.clone(), chunk);
-                Box::new(Chunk { chunks: self.chunks.clone(), leaf: self.leaf, pages })
+                Box::new(Chunk { chunks: self.chunks.clone(), leaf: self.leaf, pages, page_len: 0, dictionary_len: 0 })
             });
             return Some(reader.ok_or_else(|| ParquetError::General("a column is nested".to_owned())));
         }
@@ -249,22 +269,43 @@ impl Iterator for ColumnChunks {
 
 impl PageIterator for ColumnChunks {}
 
-/// The pages of one chunk, for the decoder.
+/// The pages of one chunk, for the decoder: it keeps the last of them and the dictionary, for each of the columns that are
+/// read together.
 struct Chunk {
     chunks: Chunks,
     leaf: usize,
     pages: Pages,
+    /// What the decoder keeps that the meter counts.
+    page_len: u64,
+    dictionary_len: u64,
+}
+
+impl Chunk {
+    /// Has the meter count what `checked` takes, in place of the page before.
+    fn count(&mut self, checked: Checked) -> std::result::Result<Page, Fault> {
+        let meter = &self.chunks.meter;
+        let Weight { decoded_len, page_len, dictionary_len } = Weight::of(&checked, self.pages.leaf());
+        if !meter.take(decoded_len.saturating_add(page_len).saturating_add(dictionary_len), 0) {
+            return Err(Fault::TooLarge(decoded_len));
+        }
+        meter.give(std::mem::replace(&mut self.page_len, page_len));
+        self.dictionary_len += dictionary_len;
+        Ok(checked.page)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let dictionary_len = if self.chunks.is_coded(self.leaf) { 0 } else { self.dictionary_len };
+        self.chunks.meter.give(self.page_len + dictionary_len);
+    }
 }
 
 impl PageReader for Chunk {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let meter = &self.chunks.meter;
-        let page = self.pages.next(|held| meter.take(0, held)).and_then(|page| match page {
-            Some(page) if !meter.take(page.decoded_len, page.page.buffer().len() as u64) => {
-                Err(Fault::TooLarge(page.decoded_len))
-            }
-            page => Ok(page.map(|page| page.page)),
-        });
+        let page = self.pages.next(|held| meter.take(0, held));
+        let page = page.and_then(|page| page.map(|page| self.count(page)).transpose());
         page.map_err(|fault| {
             let reason = self.chunks.reason(self.leaf, fault);
             ParquetError::General(self.chunks.reason.get_or_init(|| reason).what().to_owned())

@@ -105,7 +105,7 @@ fn constant_chunk(content: &Content, chunk: Extent) -> Option<(Vec<u8>, usize)> 
 }
 
 /// Whether `count` numbers of `width` bits, coded as runs and packed groups, are all `1`, or else all `0`.
-fn all_are(mut bytes: &[u8], width: u8, ones: bool, count: usize) -> bool {
+pub(super) fn all_are(mut bytes: &[u8], width: u8, ones: bool, count: usize) -> bool {
     let mut left = count;
     while left > 0 {
         let Some((head, rest)) = varint(bytes) else { return false };

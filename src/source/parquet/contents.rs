@@ -22,6 +22,9 @@ impl Leaf {
     }
 }
 
+/// Bytes that a page may have beside what its values take: some writers leave a few there.
+pub(in crate::source) const BESIDE: u64 = 64 << 10;
+
 /// The dictionary of a chunk.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Dictionary {
@@ -44,7 +47,7 @@ impl Dictionary {
                 dictionary.longest = dictionary.longest.max(u64::from(len));
                 dictionary.lens.push(len);
             }
-            return Some(dictionary);
+            return (rest.len() as u64 <= BESIDE).then_some(dictionary);
         }
         (leaf.physical != PhysicalType::BOOLEAN && holds(leaf, bytes, entries)).then_some(dictionary)
     }

@@ -18,8 +18,16 @@ pub(in crate::source) struct Declared {
 pub(in crate::source) enum Shape {
     /// One, or none where it is null.
     Flat(Flat),
-    /// Any number of them; what such a column is called.
-    Nested(&'static str),
+    /// Any number of them; what such a column is called, and the levels of each of its leaves: of none, where the column
+    /// itself cannot be null.
+    Nested(&'static str, Vec<Levels>),
+}
+
+/// The highest levels that a leaf has: how many of the columns that it lies in are repeated, and may have no value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(in crate::source) struct Levels {
+    pub(in crate::source) repetition: u8,
+    pub(in crate::source) definition: u8,
 }
 
 /// What a footer says of the values of a flat column.
@@ -60,6 +68,7 @@ pub(in crate::source) enum Mark {
     Date,
     Time {
         unit: Unit,
+        is_utc: bool,
     },
     Timestamp {
         unit: Unit,
@@ -120,20 +129,36 @@ fn columns(footer: &[u8]) -> Option<(Vec<Declared>, usize)> {
     for _ in 0..root.children {
         let element = Element::read(&mut thrift)?;
         left = left.checked_sub(1)?;
-        let (leaf, shape) = (leaves, element.shape());
-        // Elements below this one that are still to come.
-        let mut below = element.children;
+        let leaf = leaves;
         leaves += usize::from(element.physical.is_some());
-        while below > 0 {
+        // The groups that this one is in, each with its levels and how many of its elements are still to come.
+        let mut groups = vec![(element.children, element.levels(Levels::default()))];
+        let mut levels = Vec::new();
+        while let Some((below, above)) = groups.last_mut() {
+            if *below == 0 {
+                groups.pop();
+                continue;
+            }
+            *below -= 1;
+            let above = *above;
             let inner = Element::read(&mut thrift)?;
             left = left.checked_sub(1)?;
-            below = (below - 1).checked_add(inner.children)?;
-            leaves += usize::from(inner.physical.is_some());
+            let own = inner.levels(above);
+            if inner.physical.is_some() {
+                leaves += 1;
+                levels.extend(element.is_optional().then_some(own));
+            }
+            groups.push((inner.children, own));
         }
-        columns.push(Declared { name: element.name, leaf, shape });
+        columns.push(Declared { shape: element.shape(levels), name: element.name, leaf });
     }
     (left == 0).then_some((columns, leaves))
 }
+
+/// How often an element may be there, by the format's number.
+const REQUIRED: i64 = 0;
+const OPTIONAL: i64 = 1;
+const REPEATED: i64 = 2;
 
 /// A SchemaElement.
 struct Element {
@@ -182,13 +207,23 @@ impl Element {
         Some(Element { name: name?, physical, repetition, children, mark: logical.unwrap_or_else(older) })
     }
 
-    fn shape(&self) -> Shape {
-        const REQUIRED: i64 = 0;
-        const REPEATED: i64 = 2;
+    fn is_optional(&self) -> bool {
+        self.repetition == OPTIONAL
+    }
+
+    /// The levels of what it holds, where what it lies in has those `above`.
+    fn levels(&self, above: Levels) -> Levels {
+        Levels {
+            repetition: above.repetition.saturating_add(u8::from(self.repetition == REPEATED)),
+            definition: above.definition.saturating_add(u8::from(self.repetition != REQUIRED)),
+        }
+    }
+
+    fn shape(&self, levels: Vec<Levels>) -> Shape {
         match (self.physical, self.repetition, self.mark) {
-            (Some(_), REPEATED, _) | (None, _, Mark::List) => Shape::Nested("a list"),
-            (None, _, Mark::Map) => Shape::Nested("a map"),
-            (None, ..) => Shape::Nested("a struct"),
+            (Some(_), REPEATED, _) | (None, _, Mark::List) => Shape::Nested("a list", levels),
+            (None, _, Mark::Map) => Shape::Nested("a map", levels),
+            (None, ..) => Shape::Nested("a struct", levels),
             (Some(physical), repetition, mark) => {
                 Shape::Flat(Flat { physical, is_required: repetition == REQUIRED, mark })
             }
@@ -212,7 +247,7 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
             4 => Mark::Enum,
             5 => Mark::Decimal { precision: facts.numbers[1]?, scale: facts.numbers[0]? },
             6 => Mark::Date,
-            7 => facts.flags[0].and(facts.unit).map(|unit| Mark::Time { unit })?,
+            7 => Mark::Time { unit: facts.unit?, is_utc: facts.flags[0]? },
             8 => Mark::Timestamp { unit: facts.unit?, is_utc: facts.flags[0]? },
             10 => Mark::Integer { bits: facts.bits?, is_signed: facts.flags[1]? },
             11 => Mark::Unknown,
@@ -285,8 +320,9 @@ fn converted_mark(converted: i64, precision: i64, scale: i64) -> Mark {
         4 => Mark::Enum,
         5 => Mark::Decimal { precision, scale },
         6 => Mark::Date,
-        7 => Mark::Time { unit: Unit::Millis },
-        8 => Mark::Time { unit: Unit::Micros },
+        // By the same table these are, too, but nothing else was to be had then.
+        7 => Mark::Time { unit: Unit::Millis, is_utc: false },
+        8 => Mark::Time { unit: Unit::Micros, is_utc: false },
         9 => Mark::Timestamp { unit: Unit::Millis, is_utc: true },
         10 => Mark::Timestamp { unit: Unit::Micros, is_utc: true },
         unsigned @ 11..=14 => integer(8 << (unsigned - 11), false),
@@ -327,5 +363,27 @@ mod tests {
         assert_eq!(mark(&[0xac, 0x15, 32, 0x11, END, END]), None);
         assert_eq!(mark(&[0x5c, 0x15, 4, 0x15, 18, END, END]), Some(Mark::Decimal { precision: 9, scale: 2 }));
         assert_eq!(mark(&[0x5c, 0x13, 2, 0x15, 18, END, END]), None);
+        // TIMESTAMP and TIME without isAdjustedToUTC, and INTEGER without isSigned.
+        assert_eq!(mark(&[0x8c, 0x2c, 0x2c, END, END, END, END]), None);
+        assert_eq!(mark(&[0x7c, 0x2c, 0x2c, END, END, END, END]), None);
+        assert_eq!(mark(&[0xac, 0x13, 16, END, END]), None);
+    }
+
+    #[test]
+    fn what_is_known_of_a_column_has_the_type_that_it_should_have() {
+        // A root with one child: of the type INT64, OPTIONAL, of the name x, and what else there is.
+        let leaf = |repetition: [u8; 2], more: &[u8]| {
+            let root = [0x29, 0x2c, 0x48, 1, b's', 0x15, 2, 0];
+            let column = [&[0x15, 4], &repetition[..], &[0x18, 1, b'x'], more, &[0, 0]].concat();
+            columns(&[&root[..], &column].concat()).map(|(columns, _)| columns[0].shape.clone())
+        };
+        let optional = [0x25, 2];
+        let flat = |mark| Some(Shape::Flat(Flat { physical: Physical::Int64, is_required: false, mark }));
+        assert_eq!(leaf(optional, &[]), flat(Mark::Nothing));
+        // A logical type is a struct, and OPTIONAL an i32 of three.
+        assert_eq!(leaf(optional, &[0x6c, 0x6c, 0, 0]), flat(Mark::Date));
+        assert_eq!(leaf(optional, &[0x68, 0]), None);
+        assert_eq!(leaf([0x25, 6], &[]), None);
+        assert_eq!(leaf([0x23, 1], &[]), None);
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_ipc::convert::try_fb_to_schema;
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -21,7 +20,8 @@ use super::outline::decoded_len;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
-use crate::source::arrow::messages::{is_of_known_version, is_possible, unread, unread_schema};
+use crate::source::arrow::messages::{is_of_known_version, is_possible, message_in, unread};
+use crate::source::arrow::schema::{schema_of, wide_integer};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::{lost_of_field, tells_attrs};
@@ -42,7 +42,7 @@ fn columns(leaves: &Leaves, hints: Option<&Schema>, options: &SourceOptions) -> 
         FileColumn {
             name: declared.name.clone(),
             leaf: declared.leaf,
-            raw: meaning(&declared.shape, hint.map(Field::data_type)),
+            raw: hint.and_then(wide_integer).map_or_else(|| meaning(&declared.shape, hint.map(Field::data_type)), Err),
             fields: None,
             is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
             may_round: options.cast(&declared.name).is_some(),
@@ -60,6 +60,12 @@ fn loss(shape: &Shape, hint: Option<&Field>) -> Option<String> {
         Shape::Flat(Flat { mark: Mark::Bson, .. }) => Some("the mark of BSON"),
         Shape::Flat(Flat { mark: Mark::Json, .. }) => Some("the mark of JSON"),
         Shape::Flat(Flat { mark: Mark::Enum, .. }) => Some("the mark of an enumeration"),
+        // Arrow's own times have no zone; it marked them so for long.
+        Shape::Flat(Flat { mark: Mark::Time { is_utc: true, .. }, .. })
+            if !matches!(hint.map(Field::data_type), Some(DataType::Time32(_) | DataType::Time64(_))) =>
+        {
+            Some("the mark of times of UTC")
+        }
         Shape::Flat(Flat { mark: Mark::Other, .. }) => Some("a mark of its type that is unknown here"),
         _ => None,
     };
@@ -81,8 +87,10 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(F
         return Err(interner.allowance.refusal("its footer, decoded,", needed));
     }
     let (declared, count) = declared(&footer)?;
+    interner.check_own(declared.iter().map(|column| &column.name))?;
     let leaves = interner.leaves(declared, count).map_err(damaged)?;
     let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
+    content.check_used(used_len(&metadata).saturating_add(footer.len() as u64))?;
     let hints = arrow_schema(&metadata)?;
     let schema = interner.intern(leaves.clone(), columns(&leaves, hints.as_ref(), interner.options));
     let row_count = row_count(&metadata)?;
@@ -173,12 +181,12 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     let damaged = || Reason::damaged(UNREAD);
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
     let message = message(&bytes).ok_or_else(damaged)?;
-    let message = arrow_ipc::root_as_message(message).map_err(|error| unread(UNREAD, error))?;
+    let message = message_in(message).map_err(|error| unread(UNREAD, error))?;
     if !is_of_known_version(&message) {
         return Err(damaged());
     }
     let schema = message.header_as_schema().ok_or_else(damaged)?;
-    let schema = try_fb_to_schema(schema).map_err(|_| unread_schema(schema, UNREAD))?;
+    let schema = schema_of(schema, UNREAD)?;
     match schema.fields().iter().all(|field| is_possible(field.data_type())) {
         true => Ok(Some(schema)),
         false => Err(damaged()),
@@ -234,6 +242,12 @@ fn parse(footer: &[u8], leaves: &Leaves, statistics: ParquetStatisticsPolicy) ->
         return Err(Reason::new(Kind::Other, format!("keeps its data in another file ({elsewhere:?})")));
     }
     Ok(metadata)
+}
+
+/// The bytes of all chunks.
+fn used_len(metadata: &ParquetMetaData) -> u64 {
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    chunks.fold(0, |sum, chunk| sum.saturating_add(u64::try_from(chunk.compressed_size()).unwrap_or(0)))
 }
 
 /// The number of rows, if the footer agrees with itself.

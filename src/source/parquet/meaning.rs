@@ -110,7 +110,7 @@ fn plain_type(name: &str, flat: Flat) -> Result<TypePtr, ParquetError> {
 pub(in crate::source) fn meaning(shape: &Shape, hint: Option<&DataType>) -> Result<DataType, String> {
     let flat = match shape {
         Shape::Flat(flat) => flat,
-        Shape::Nested(name) => return Err((*name).to_owned()),
+        Shape::Nested(name, _) => return Err((*name).to_owned()),
     };
     // What is coded by a dictionary of numbers is numbers.
     let hint = match hint {
@@ -150,8 +150,8 @@ pub(in crate::source) fn meaning(shape: &Shape, hint: Option<&DataType>) -> Resu
         (Physical::Int64, Mark::Integer { bits: 64, is_signed: false }) => DataType::UInt64,
         (Physical::Int32, Mark::Date) if hint == Some(&DataType::Date64) => DataType::Date64,
         (Physical::Int32, Mark::Date) => DataType::Date32,
-        (Physical::Int32, Mark::Time { unit: Unit::Millis }) => DataType::Time32(TimeUnit::Millisecond),
-        (Physical::Int64, Mark::Time { unit: fine @ (Unit::Micros | Unit::Nanos) }) => DataType::Time64(unit(fine)),
+        (Physical::Int32, Mark::Time { unit: Unit::Millis, .. }) => DataType::Time32(TimeUnit::Millisecond),
+        (Physical::Int64, Mark::Time { unit: fine @ (Unit::Micros | Unit::Nanos), .. }) => DataType::Time64(unit(fine)),
         (Physical::Int64, Mark::Timestamp { unit: ticks, is_utc }) => {
             DataType::Timestamp(unit(ticks), zone(is_utc, hint))
         }
@@ -353,6 +353,8 @@ fn same_bits(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
 }
 
 fn beyond(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> Reason {
-    let what = format!("row {}: {} is stored, which is beyond {to}", before + row + 1, shown_value(array, row));
+    let shown = shown_value(array, row);
+    let shown = if shown.is_empty() { "a number without a digit" } else { &shown };
+    let what = format!("row {}: {shown} is stored, which is beyond {to}", before + row + 1);
     Reason::new(Kind::InexactValue, what)
 }

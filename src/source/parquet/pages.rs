@@ -5,10 +5,10 @@
 //! makes rows of pages that other readers refuse.
 
 use bytes::Bytes;
-use parquet::basic::{CompressionCodec, Encoding};
+use parquet::basic::{CompressionCodec, Encoding, Type};
 use parquet::column::page::Page;
 
-use super::contents::{Dictionary, Leaf, decoded_len, present, split, surplus};
+use super::contents::{BESIDE, Dictionary, Leaf, decoded_len, present, split, surplus};
 use super::inflate::Inflater;
 use super::thrift::{FALSE, I32, STRUCT, TRUE, Thrift};
 use crate::source::content::Content;
@@ -55,9 +55,16 @@ pub(in crate::source) enum PageKind {
 
 /// The header of the page at `at`, in a column that ends at `end`.
 pub(in crate::source) fn page_header(content: &Content, at: u64, end: u64) -> Option<Header> {
-    let left = end.checked_sub(at)?;
-    let parsed = |len: u64| Header::parse(&content.range(at, usize::try_from(len).ok()?).ok()?);
-    parsed(left.min(HEADER)).or_else(|| if left > HEADER { parsed(left.min(LONGEST_HEADER)) } else { None })
+    let most = end.checked_sub(at)?.min(LONGEST_HEADER);
+    let mut len = HEADER.min(most);
+    // More each time, so that what is read for long headers is a few times as much as they have.
+    loop {
+        let header = Header::parse(&content.range(at, usize::try_from(len).ok()?).ok()?);
+        if header.is_some() || len == most {
+            return header;
+        }
+        len = (len * 4).min(most);
+    }
 }
 
 impl Header {
@@ -187,10 +194,50 @@ pub(in crate::source) struct Checked {
     pub(in crate::source) decoded_len: u64,
 }
 
+/// A page whose header was read.
+struct Found {
+    header: Header,
+    /// Where its bytes begin.
+    start: u64,
+    /// How many of them are packed.
+    packed_len: u32,
+}
+
+/// Bytes that a page takes.
+pub(super) struct Weight {
+    /// Its values, decoded.
+    pub(super) decoded_len: u64,
+    /// The page itself, as long as the decoder has no other.
+    pub(super) page_len: u64,
+    /// As a dictionary, which the decoder keeps.
+    pub(super) dictionary_len: u64,
+}
+
+impl Weight {
+    pub(super) fn of(Checked { page, decoded_len }: &Checked, leaf: Leaf) -> Weight {
+        /// Where a text ends, and how long it is.
+        const TEXT: u64 = 12;
+        let page_len = page.buffer().len() as u64;
+        let dictionary_len = match page {
+            Page::DictionaryPage { num_values, .. } => {
+                let entry = if leaf.physical == Type::BYTE_ARRAY { TEXT } else { 0 };
+                page_len.saturating_add(entry.saturating_mul(u64::from(*num_values)))
+            }
+            _ => 0,
+        };
+        Weight { decoded_len: *decoded_len, page_len, dictionary_len }
+    }
+}
+
 impl Pages {
     pub(in crate::source) fn new(content: Content, chunk: Extent) -> Pages {
         let (at, values_left) = (chunk.start, chunk.rows);
         Pages { content, chunk, at, values_left, dictionary: None, inflater: Inflater::default() }
+    }
+
+    /// The column that they are of.
+    pub(in crate::source) fn leaf(&self) -> Leaf {
+        self.chunk.leaf
     }
 
     /// The next page, unless all values were there. `may` is asked whether so many bytes may be held besides.
@@ -198,6 +245,39 @@ impl Pages {
     /// # Errors
     /// What is wrong with it.
     pub(in crate::source) fn next(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<Checked>, Fault> {
+        match self.next_unpacked(may)? {
+            Some((kind, body)) => self.checked(&kind, body).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`next`](Self::next), but nobody looked into the page.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn next_unpacked(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<(PageKind, Bytes)>, Fault> {
+        match self.next_found()? {
+            Some(found) => self.unpack(found, may).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the next page takes, by its header alone where that tells it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn next_weight(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<Weight>, Fault> {
+        let Some(found) = self.next_found()? else { return Ok(None) };
+        if let Some(weight) = self.told(&found.header) {
+            return Ok(Some(weight));
+        }
+        let (kind, body) = self.unpack(found, may)?;
+        let checked = self.checked(&kind, body)?;
+        Ok(Some(Weight::of(&checked, self.chunk.leaf)))
+    }
+
+    /// The next page with values.
+    fn next_found(&mut self) -> Result<Option<Found>, Fault> {
         // Also where no page of it is packed: other readers refuse the chunk by its codec.
         if self.chunk.codec == CompressionCodec::LZO {
             return Err(Fault::Lzo);
@@ -229,23 +309,71 @@ impl Pages {
                 let left = self.values_left.checked_sub(values);
                 self.values_left = left.ok_or(Fault::Damaged("has more values than rows"))?;
             }
-            let held = match self.content {
-                Content::Memory(_) => u64::from(header.uncompressed),
-                Content::Disk(..) => u64::from(header.uncompressed) + u64::from(header.compressed),
-            };
-            if !may(held) {
-                return Err(Fault::TooLarge(held));
+            if !self.may_be(&header) {
+                return Err(Fault::Damaged("has a page of far more bytes than its values take"));
             }
-            let body = self.content.range(start, header.compressed as usize);
-            let body = body.map_err(|_| Fault::Damaged("has a page that cannot be read"))?;
-            if header.crc.is_some_and(|crc| crc32fast::hash(&body) != crc) {
-                return Err(Fault::Damaged("has a page whose checksum does not match"));
-            }
-            let body = self.unpacked(&header, body, packed_len);
-            let body = body.ok_or(Fault::Damaged("has a page that does not unpack to the size that it claims"))?;
-            return self.checked(&header.kind, body).map(Some);
+            return Ok(Some(Found { header, start, packed_len }));
         }
         Ok(None)
+    }
+
+    /// A page's bytes. `may` is asked whether so many may be held besides.
+    fn unpack(&mut self, found: Found, may: impl Fn(u64) -> bool) -> Result<(PageKind, Bytes), Fault> {
+        let Found { header, start, packed_len } = found;
+        let held = match self.content {
+            Content::Memory(_) => u64::from(header.uncompressed),
+            Content::Disk(..) => u64::from(header.uncompressed) + u64::from(header.compressed),
+        };
+        if !may(held) {
+            return Err(Fault::TooLarge(held));
+        }
+        let body = self.content.range(start, header.compressed as usize);
+        let body = body.map_err(|_| Fault::Damaged("has a page that cannot be read"))?;
+        if header.crc.is_some_and(|crc| crc32fast::hash(&body) != crc) {
+            return Err(Fault::Damaged("has a page whose checksum does not match"));
+        }
+        let body = self.unpacked(&header, body, packed_len);
+        let body = body.ok_or(Fault::Damaged("has a page that does not unpack to the size that it claims"))?;
+        Ok((header.kind, body))
+    }
+
+    /// What a page takes by its header. Of texts that lie in a dictionary, or begin as others do, only a look at them tells.
+    fn told(&self, header: &Header) -> Option<Weight> {
+        let (leaf, page_len) = (self.chunk.leaf, u64::from(header.uncompressed));
+        let is_text = leaf.physical == Type::BYTE_ARRAY;
+        match header.kind {
+            PageKind::Dictionary { .. } if !is_text => {
+                Some(Weight { decoded_len: 0, page_len, dictionary_len: page_len })
+            }
+            PageKind::Data { values, encoding, .. } | PageKind::DataV2 { values, encoding, .. } => {
+                let texts_len = match encoding {
+                    _ if !is_text => 0,
+                    0 => page_len,
+                    // Their lengths are held beside the texts.
+                    6 => page_len + 4 * u64::from(values),
+                    _ => return None,
+                };
+                let decoded_len = texts_len.saturating_add(leaf.slot_len().saturating_mul(values.into()));
+                Some(Weight { decoded_len, page_len, dictionary_len: 0 })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a page may have as many bytes as it claims, unpacked: some writers leave a few behind the values, but to unpack
+    /// many for one value takes as long as for many. Texts may have any number, and count against the memory.
+    fn may_be(&self, header: &Header) -> bool {
+        let is_text = self.chunk.leaf.physical == Type::BYTE_ARRAY;
+        let (values, is_of_texts) = match header.kind {
+            PageKind::Data { values, encoding, .. } | PageKind::DataV2 { values, encoding, .. } => {
+                (values, is_text && !matches!(encoding, 2 | 8))
+            }
+            PageKind::Dictionary { values, .. } => (values, is_text),
+            PageKind::Other => return true,
+        };
+        // Levels take less than any value is taken to.
+        let most = u64::from(values).saturating_mul(2 * self.chunk.leaf.slot_len().max(8));
+        is_of_texts || u64::from(header.uncompressed) <= most.saturating_add(BESIDE)
     }
 
     /// The bytes at the end of a page that are packed; `None` where its sizes contradict each other.
@@ -293,7 +421,7 @@ impl Pages {
             PageKind::Dictionary { values, encoding: code @ (0 | 2) } => {
                 let dictionary = Dictionary::new(leaf, &body, u64::from(values));
                 self.dictionary =
-                    Some(dictionary.ok_or(Fault::Damaged("has a dictionary of fewer entries than it claims"))?);
+                    Some(dictionary.ok_or(Fault::Damaged("has a dictionary of other entries than it claims"))?);
                 let encoding = encoding(code).ok_or(UNKNOWN)?;
                 let buf = body.slice(..body.len() - surplus(leaf, Encoding::PLAIN, &body, values.into()));
                 let page = Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: false };
@@ -358,7 +486,7 @@ impl Pages {
 const UNKNOWN: Fault = Fault::Damaged("is encoded in a way that is not known");
 
 /// The format's number for levels in runs and packed groups.
-const LEVELS_RLE: i64 = 3;
+pub(super) const LEVELS_RLE: i64 = 3;
 
 /// How values are encoded, by the format's number.
 pub(in crate::source) fn encoding(code: i64) -> Option<Encoding> {

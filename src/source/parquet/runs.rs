@@ -17,6 +17,11 @@ pub(in crate::source) enum Run<'a> {
 }
 
 impl<'a> Runs<'a> {
+    /// Levels of a flat column.
+    pub(in crate::source) fn of_levels(bytes: &'a [u8]) -> Runs<'a> {
+        Runs { bytes, width: 1, may_be_cut: false }
+    }
+
     /// Indices of `width` bits, 32 at most.
     pub(in crate::source) fn of_indices(bytes: &'a [u8], width: u8) -> Option<Runs<'a>> {
         (width <= 32).then_some(Runs { bytes, width, may_be_cut: true })
@@ -76,7 +81,7 @@ impl<'a> Runs<'a> {
 /// How many of the first `count` bits are set; `None` where there are fewer.
 pub(in crate::source) fn count_ones(bytes: &[u8], count: u64) -> Option<u64> {
     let mut ones = 0;
-    Runs { bytes, width: 1, may_be_cut: false }.cover(count, |run| match run {
+    Runs::of_levels(bytes).cover(count, |run| match run {
         Run::Equal(held, value) => ones += held * u64::from(value),
         Run::Packed(held, bytes) => {
             let (whole, rest) = bytes.split_at((held / 8) as usize);

@@ -7,4 +7,6 @@ pub(in crate::source) mod input_format;
 pub(in crate::source) mod naming;
 pub(in crate::source) mod pattern;
 pub(in crate::source) mod period;
+pub(in crate::source) mod timed;
 pub(in crate::source) mod unit;
+pub(in crate::source) mod when;

@@ -20,9 +20,6 @@ const NOTES_OF_OTHERS: [&str; 9] = [
     "desktop.ini",
 ];
 
-/// What Hive and Spark call the partition of rows that have no value for its key.
-pub(in crate::source) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
-
 /// The absolute path of a file, which a store remembers.
 pub(crate) fn absolute(path: &str) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
@@ -91,9 +88,9 @@ pub(in crate::source) fn copied(code: &str) -> Option<&str> {
     code.strip_suffix(" - Copy").or_else(|| code.strip_suffix(" copy")).or_else(numbered)
 }
 
-/// Whether `code` is how Spark, Dask and DuckDB name the parts of one data set: `part-00000-...`, `part.0`.
+/// Whether `code` is how Spark, Dask and DuckDB name the parts of one data set: `part-00000-...`, `part.0`, `data_0`.
 pub(in crate::source) fn is_part(code: &str) -> bool {
-    let number = code.strip_prefix("part-").or_else(|| code.strip_prefix("part."));
+    let number = ["part-", "part.", "data_"].iter().find_map(|prefix| code.strip_prefix(prefix));
     number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -178,7 +175,7 @@ mod tests {
         assert_eq!(copied("AAPL (1)"), Some("AAPL"));
         assert_eq!(copied("AAPL - Copy"), Some("AAPL"));
         assert_eq!([copied("AAPL"), copied("BRK(B)"), copied("A (x)")], [None, None, None]);
-        assert!(is_part("part-00000-8f2c.snappy") && is_part("part.0"));
-        assert!(!is_part("part-time") && !is_part("PART") && !is_part("apart-0"));
+        assert!(is_part("part-00000-8f2c.snappy") && is_part("part.0") && is_part("data_12"));
+        assert!(!is_part("part-time") && !is_part("PART") && !is_part("apart-0") && !is_part("data_x"));
     }
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files_by::{DATE, FilesBy, YEAR};
 use super::input_format::InputFormat;
-use super::naming::{NULL_PARTITION, is_hidden, percent_decoded};
+use super::naming::{is_hidden, percent_decoded};
 use crate::as_text::as_text;
-use crate::key::is_escaped;
+use crate::key::{NULL_PARTITION, is_escaped};
 
 /// The placeholder of the code.
 pub(in crate::source) const CODE: &str = "code";
@@ -35,6 +35,7 @@ pub(in crate::source) struct Step {
     /// Whether the step is the value of a `key=value` directory. Those who write such directories escape what a name
     /// cannot hold, as in `symbol=BTC%2FUSDT`; few do so in the names of files.
     is_encoded: bool,
+    is_directory: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub(in crate::source) struct Value {
     /// Which step of the path has it.
     pub(in crate::source) step: usize,
     is_encoded: bool,
+    is_directory: bool,
 }
 
 impl Values {
@@ -68,11 +70,11 @@ impl Values {
 }
 
 impl Value {
-    /// What it means: decoded where the path escapes it. In the name of a file that is a code which has nothing escaped
-    /// but what a name cannot hold, as our own outputs by stock have it.
+    /// What it means: decoded where the path escapes it. In other names that is a code which has nothing escaped but what
+    /// a name cannot hold, as our own outputs by stock have it.
     pub(in crate::source) fn decoded(&self) -> Vec<u8> {
         let decoded = percent_decoded(&self.text);
-        let is_ours = || self.name == CODE && is_escaped(&self.text, &decoded);
+        let is_ours = || self.name == CODE && is_escaped(&self.text, &decoded, self.is_directory);
         if self.is_encoded || is_ours() { decoded } else { self.text.clone() }
     }
 
@@ -140,7 +142,8 @@ impl Step {
         for n in open {
             let Part::Open(name) = &self.parts[n] else { continue };
             let text = found[n]?.to_vec();
-            values.0.push(Value { name: name.clone(), text, step, is_encoded: self.is_encoded });
+            let Step { is_encoded, is_directory, .. } = *self;
+            values.0.push(Value { name: name.clone(), text, step, is_encoded, is_directory });
         }
         Some(values)
     }
@@ -185,7 +188,10 @@ impl Pattern {
         };
         let ending = input.usual_ending();
         let parts = vec![Part::Open(name.to_owned()), Part::Text(format!(".{ending}"))];
-        Pattern { text: format!("{{{name}}}.{ending}"), steps: vec![Step { parts, is_encoded: false }] }
+        Pattern {
+            text: format!("{{{name}}}.{ending}"),
+            steps: vec![Step { parts, is_encoded: false, is_directory: false }],
+        }
     }
 
     /// Whether it has a placeholder of this name.
@@ -314,7 +320,8 @@ impl FromStr for Pattern {
                 return refuse("has a placeholder twice in one component");
             }
             let is_key = matches!(&parts[..], [Part::Text(key), Part::Open(_)] if key.len() > 1 && key.ends_with('='));
-            steps.push(Step { parts, is_encoded: is_key && at + 1 < names.len() });
+            let is_directory = at + 1 < names.len();
+            steps.push(Step { parts, is_encoded: is_key && is_directory, is_directory });
         }
         let pattern = Pattern { text: text.to_owned(), steps };
         if !pattern.names().any(|name| [CODE, DATE, YEAR].contains(&name)) {

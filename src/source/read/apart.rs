@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
+use super::codes::is_of_codes;
 use crate::compare::KeyOrder;
 use crate::error::Result;
 use crate::hint::listed;
@@ -28,7 +29,9 @@ pub(in crate::source) struct Differing<'a> {
     pub(in crate::source) claim: (usize, usize),
     pub(in crate::source) what: Difference<'a>,
     /// The column that tells all such rows apart, if one does: then no row is one too many.
-    pub(in crate::source) telling: Option<&'a str>,
+    pub(in crate::source) telling: Option<Compared<'a>>,
+    /// A column that differs and has codes, by its name: then rows of one stock are of several.
+    pub(in crate::source) codes: Option<&'a str>,
 }
 
 /// In what they differ.
@@ -52,7 +55,9 @@ pub(in crate::source) fn differing<'a>(
     let Some(&(at, first)) = found.iter().min_by_key(|(at, _)| *at) else { return Ok(None) };
     let others = found.iter().map(|(_, column)| column.name).filter(|name| *name != first.name).collect();
     let claim = (claims[at].0 as usize, claims[at].1 as usize);
-    Ok(Some(Differing { claim, what: Difference { first, others }, telling: telling(columns, claims)? }))
+    let has_codes = |column: &&Compared| is_of_codes(column.name, column.logical);
+    let codes = found.iter().map(|(_, column)| column).find(has_codes).map(|column| column.name);
+    Ok(Some(Differing { claim, what: Difference { first, others }, telling: telling(columns, claims)?, codes }))
 }
 
 impl Difference<'_> {
@@ -82,14 +87,14 @@ impl Difference<'_> {
 
 /// The column of `columns` that tells apart all rows of one key that are not identical, which `claims` names in pairs;
 /// one of text or time rather than of numbers, since numbers differ by chance.
-fn telling<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option<&'a str>, Reason> {
+fn telling<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option<Compared<'a>>, Reason> {
     let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for &(first, other) in claims {
         groups.entry(first).or_insert_with(|| vec![first as usize]).push(other as usize);
     }
     let is_number =
         |column: &Compared| column.logical.is_integer() || matches!(column.logical, DataType::Decimal128(..));
-    let mut candidates: Vec<&Compared> = columns
+    let mut candidates: Vec<&Compared<'a>> = columns
         .iter()
         .filter(|Compared { logical, array, .. }| {
             can_be_key(logical) && **logical != DataType::Boolean && array.logical_null_count() == 0
@@ -100,7 +105,7 @@ fn telling<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option
         let arrays = std::slice::from_ref(column.array);
         let order = KeyOrder::new(arrays, arrays).map_err(Reason::undecodable)?;
         if tells(columns, &order, &groups)? && (!is_number(column) || repeats(&order, &groups)) {
-            return Ok(Some(column.name));
+            return Ok(Some(*column));
         }
     }
     Ok(None)

@@ -13,11 +13,64 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
 use crate::source::code_map::CodeMap;
-use crate::source::convert::shown_value;
-use crate::source::options::SourceOptions;
+use crate::source::convert::{identity, shown_value};
+use crate::source::input::schema::{FileSchema, Value};
+use crate::source::options::{CODE_NAME, SourceOptions};
 use crate::source::path::files_by::FilesBy;
+use crate::source::path::timed::Timed;
 use crate::source::survey::{InputFile, Survey};
+use crate::source::types::is_text;
 use crate::source::weight::written_out;
+
+/// Names of code columns, the likelier ones first.
+pub(in crate::source) const OWN_CODE_NAMES: [&str; 8] =
+    ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
+
+/// More of them, which are no other column of a file of one stock.
+const SECTION_CODE_NAMES: [&str; 18] = [
+    "stock_id",
+    "order_book_id",
+    "s_info_windcode",
+    "wind_code",
+    "asset",
+    "sid",
+    "permno",
+    "isin",
+    "stkcd",
+    "secucode",
+    "innercode",
+    "cusip",
+    "gvkey",
+    "figi",
+    "ric",
+    "证券代码",
+    "股票代码",
+    "代码",
+];
+
+/// One that is of codes where it has texts; of numbers it may be a stock of goods.
+const TEXT_CODE_NAME: &str = "stock";
+
+/// Names of columns that hold the codes of several stocks, as texts or not, the likelier ones first; a `name` may be that
+/// of anything.
+pub(in crate::source) fn usual_names(are_texts: bool) -> impl Iterator<Item = &'static str> {
+    let all = [CODE_NAME].into_iter().chain(OWN_CODE_NAMES).chain(SECTION_CODE_NAMES);
+    all.chain(are_texts.then_some(TEXT_CODE_NAME)).filter(|name| *name != "name")
+}
+
+/// A text that is no code, as a message has it.
+const NO_TEXT: &str = "\"\"";
+
+/// Whether a column of this type holds codes by its name.
+pub(super) fn is_of_codes(name: &str, data_type: &DataType) -> bool {
+    let are_texts = is_text(data_type);
+    (are_texts || data_type.is_integer()) && usual_names(are_texts).any(|usual| usual.eq_ignore_ascii_case(name))
+}
+
+/// What helps a file of one stock that has the codes of several.
+pub(super) fn one_file_each() -> Remedy {
+    Remedy::Do("write one file for each code, or for each date".to_owned())
+}
 
 /// Reads the codes of one file, batch by batch.
 pub(super) struct CodeReader<'a> {
@@ -97,6 +150,57 @@ impl<'a> CodeReader<'a> {
     }
 }
 
+/// The codes in columns that are named after them, of a file of one stock that has no column of its code: rows of several
+/// stocks are not one stock's, and only such a column may tell.
+pub(super) struct NamedCodes<'a> {
+    /// Of each such column, up to two codes.
+    columns: Vec<(&'a Value, Vec<String>)>,
+}
+
+impl<'a> NamedCodes<'a> {
+    pub(super) fn new(survey: &Survey, schema: &'a FileSchema) -> NamedCodes<'a> {
+        let is_of_stock = survey.options.files_by == FilesBy::Stock && schema.code.is_none();
+        let is_key = |name: &String| survey.options.key.contains(name);
+        let may_be = |value: &&Value| is_of_codes(&value.own_name, &value.logical) && !is_key(&value.own_name);
+        let columns = schema.values.iter().filter(|_| is_of_stock).filter(may_be);
+        NamedCodes { columns: columns.map(|value| (value, Vec::new())).collect() }
+    }
+
+    pub(super) fn leaves(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|(value, _)| value.leaf)
+    }
+
+    /// Takes the next rows, which have these columns.
+    ///
+    /// # Errors
+    /// When values cannot be compared.
+    pub(super) fn push<'b>(&mut self, column_at: impl Fn(usize) -> &'b ArrayRef) -> Result<(), Reason> {
+        for (value, codes) in self.columns.iter_mut().filter(|(_, codes)| codes.len() < 2) {
+            let array = column_at(value.leaf);
+            let same = identity(array, array).map_err(Reason::undecodable)?;
+            let mut last = None;
+            for row in (0..array.len()).filter(|&row| array.is_valid(row)) {
+                if last.replace(row).is_some_and(|last| same(last, row)) {
+                    continue;
+                }
+                let code = shown_value(array, row);
+                if code != NO_TEXT && !codes.contains(&code) {
+                    codes.push(code);
+                }
+                if codes.len() == 2 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Vec<(String, Vec<String>)> {
+        let found = self.columns.into_iter().filter(|(_, codes)| !codes.is_empty());
+        found.map(|(value, codes)| (value.own_name.clone(), codes)).collect()
+    }
+}
+
 /// `codes` of rows that are of these days, as the panel has them.
 ///
 /// # Errors
@@ -131,8 +235,25 @@ pub(in crate::source) fn no_codes(name: &str) -> Reason {
 
 /// Why a file is refused for a row without a code.
 pub(in crate::source) fn no_code(row: usize) -> Reason {
-    let without = Remedy::Do("write the file without such rows".to_owned());
-    Reason::new(Kind::NoCode, format!("row {} has no code", row + 1)).or(without)
+    Reason::new(Kind::NoCode, format!("row {} has no code", row + 1)).or(without_such_rows())
+}
+
+fn without_such_rows() -> Remedy {
+    Remedy::Do("write the file without such rows".to_owned())
+}
+
+/// What helps a file that is named `expected`, and whose rows have another code; the files of several times cannot all
+/// have the name of their stock.
+fn own_name(expected: &str, codes: &ArrayRef) -> String {
+    let own = cast(codes, &DataType::Utf8).ok();
+    let own = own.as_ref().and_then(|own| own.as_string::<i32>().iter().next().flatten()).unwrap_or_default();
+    let pattern =
+        |Timed { tail, times, .. }| format!("give a pattern that takes {times} for no part of it, {{code}}{tail}");
+    match Timed::of(expected).filter(|timed| own.contains(timed.stem)) {
+        Some(timed) if timed.stem == own => pattern(timed),
+        Some(timed) => format!("rename the file after its code and {}", pattern(timed)),
+        None => "rename the file after its code, unless another has that name, or write the code anew".to_owned(),
+    }
 }
 
 /// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
@@ -163,17 +284,17 @@ fn check_codes(
             let (row_number, value) = (before + row + 1, shown_value(codes, row));
             let is_other = |&other: &usize| shown_value(codes, other) != value;
             let (beside, way_out) = match (0..codes.len()).find(is_other) {
+                Some(_) if codes.is_null(row) => (String::new(), without_such_rows()),
                 // No name would do.
-                Some(other) => (
-                    format!(" and {} in row {}", shown_value(codes, other), before + other + 1),
-                    "write one file for each code, or for each date",
-                ),
-                None => (String::new(), "rename the file after its code, or write the code anew"),
+                Some(other) => {
+                    (format!(" and {} in row {}", shown_value(codes, other), before + other + 1), one_file_each())
+                }
+                None => (String::new(), Remedy::Do(own_name(expected, codes))),
             };
             let what = format!(
                 "row {row_number} of {name:?}: the code is {value} there{beside}, but {expected:?} by the file's name"
             );
-            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(Remedy::Do(way_out.to_owned())))
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(way_out))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads one file of a stock: its dates, in order and one row a key, and its columns in the panel's types.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use arrow_schema::DataType;
 use arrow_select::take::take;
 
 use super::apart::{Compared, Differing, differing};
-use super::codes::{CodeReader, mapped};
+use super::codes::{CodeReader, NamedCodes, mapped, one_file_each};
 use crate::compare::KeyOrder;
 use crate::key::Date;
-use crate::panel::{DateForm, SeriesColumn, can_be_key, written_out};
+use crate::panel::{DateForm, SeriesColumn, can_be_key, first_unwritable, written_out};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, taking_for_null};
 use crate::source::allowance::Meter;
@@ -23,13 +24,14 @@ use crate::source::convert::{convert, shown_value, widen};
 use crate::source::date::column::DateReader;
 use crate::source::date::times::seconds_of;
 use crate::source::date::trading::Trading;
-use crate::source::input::schema::Decoder;
-use crate::source::input::schema::{KeyColumn, Value};
+use crate::source::input::schema::{Decoder, EightBytes, KeyColumn, Value};
 use crate::source::options::Duplicates;
 use crate::source::order::{NO_DAY, Order, order};
 use crate::source::outcome::FileOutcome;
 use crate::source::path::period::Period;
 use crate::source::survey::{InputFile, Layout, Survey, Target};
+use crate::source::time_text::holding;
+use crate::source::types::{is_text, logical};
 
 /// One file, opened: dates at hand, columns on demand.
 pub(in crate::source) struct FileReader {
@@ -38,7 +40,8 @@ pub(in crate::source) struct FileReader {
     decoder: Option<Box<dyn Decoder>>,
     order: Order,
     date_form: Option<DateForm>,
-    is_mixed: bool,
+    other_form: Option<String>,
+    named_codes: Vec<(String, Vec<String>)>,
     file_rows: usize,
     dropped: u64,
     waiting: u64,
@@ -68,7 +71,8 @@ impl FileReader {
         if file.row_count == 0 {
             return Ok(reader);
         }
-        let Scanned { decoder, mut dates, codes, date, is_named } = Scanned::new(survey, unit, file, content)?;
+        let Scanned { decoder, mut dates, codes, named_codes, date, is_named } =
+            Scanned::new(survey, unit, file, content)?;
         reader.file_rows = dates.days.len();
         reader.codes = codes.finish(reader.file_rows)?;
         reader.decoder = Some(decoder);
@@ -91,7 +95,8 @@ impl FileReader {
                 .or(Remedy::set(Setting::Cast(vec![cast]), "instead holds it")));
         }
         reader.date_form = dates.form();
-        reader.is_mixed = dates.is_mixed();
+        reader.other_form = dates.other_form();
+        reader.named_codes = named_codes.finish();
         reader.dropped = dates.dropped;
         let is_kept = |date: &&KeyColumn| survey.options.key.contains(&date.name);
         reader.timed = date.filter(|date| dates.has_time && !is_kept(date)).cloned();
@@ -104,7 +109,8 @@ impl FileReader {
             decoder: None,
             order: Order::default(),
             date_form: None,
-            is_mixed: false,
+            other_form: None,
+            named_codes: Vec::new(),
             file_rows: 0,
             dropped: 0,
             waiting: 0,
@@ -124,7 +130,7 @@ impl FileReader {
         Ok(Scanned::new(survey, unit, file, content)?.dates.clocks_of_midnights())
     }
 
-    /// The days on which `file` of `unit` makes a trading date.
+    /// The days on which `file` of `unit` makes a trading date, and the last second of each that does.
     ///
     /// # Errors
     /// The reason for leaving the file out.
@@ -133,9 +139,9 @@ impl FileReader {
         unit: &str,
         file: &InputFile,
         trading: &Trading,
-    ) -> Result<Vec<i32>, Reason> {
+    ) -> Result<Vec<(i32, u32)>, Reason> {
         if let Some(date) = survey.options.period_of(unit).and_then(Period::only) {
-            return Ok(vec![date.days()]);
+            return Ok(vec![(date.days(), u32::MAX)]);
         }
         if file.row_count == 0 {
             return Ok(Vec::new());
@@ -148,11 +154,11 @@ impl FileReader {
         reader.decoder = Some(decoder);
         let key = guarded(|| reader.key(&dates.days))?;
         let seconds = reader.seconds(survey, &dates, date, &key)?;
-        let rows = dates.days.iter().zip(seconds);
-        let mut days: Vec<i32> =
-            rows.filter(|(day, second)| **day != NO_DAY && trading.is_by_day(*second)).map(|(day, _)| *day).collect();
-        days.sort_unstable();
-        days.dedup();
+        let rows = dates.days.iter().copied().zip(seconds);
+        let mut days: Vec<(i32, u32)> =
+            rows.filter(|(day, second)| *day != NO_DAY && trading.is_by_day(*second)).collect();
+        days.sort_unstable_by_key(|&(day, second)| (day, Reverse(second)));
+        days.dedup_by_key(|(day, _)| *day);
         Ok(days)
     }
 
@@ -210,12 +216,10 @@ impl FileReader {
     fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
         let column = |&n: &usize| {
             let target = &self.layout.targets[n];
-            let slot = self.layout.slots[n];
-            let slot = slot.ok_or_else(|| {
+            let value = self.layout.value(n).ok_or_else(|| {
                 Reason::new(Kind::OtherColumns, format!("lacks the key column {:?}", target.name))
                     .or(Remedy::Do("write the file with it".to_owned()))
             })?;
-            let value = &self.layout.schema.values[slot];
             let array = match self.decode(&[value])?.pop().flatten() {
                 Some(SeriesColumn::Coded(array)) if target.takes_codes_of(&value.raw) => array,
                 Some(column) => {
@@ -248,7 +252,8 @@ impl FileReader {
             waiting: self.waiting,
             content_hash: self.content_hash,
             date_form: self.date_form.clone(),
-            is_mixed: self.is_mixed,
+            other_form: self.other_form.clone(),
+            named_codes: self.named_codes.clone(),
         }
     }
 
@@ -293,8 +298,8 @@ impl FileReader {
     /// # Panics
     /// When the range reaches beyond the survey's columns.
     pub(in crate::source) fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, Reason> {
-        let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
-        let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
+        let wanted: Vec<(&Target, Option<&Value>)> =
+            columns.map(|n| (&self.layout.targets[n], self.layout.value(n))).collect();
         guarded(|| {
             let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
             let decoded = self.decode(&present)?;
@@ -340,8 +345,11 @@ impl FileReader {
     /// These columns as the file has them, whole; `None` in files without rows.
     fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, Reason> {
         let Some(decoder) = &self.decoder else { return Ok(vec![None; values.len()]) };
-        let mut columns: Vec<Option<SeriesColumn>> =
-            values.iter().map(|value| decoder.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
+        let undecoded = |value: &&Value| match value.raw {
+            DataType::Null => decoder.nulls(value, self.file_rows).map(SeriesColumn::Rows),
+            _ => decoder.constant(value, self.file_rows).map(SeriesColumn::Constant),
+        };
+        let mut columns: Vec<Option<SeriesColumn>> = values.iter().map(undecoded).collect();
         let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
         let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
         leaves.sort_unstable();
@@ -371,16 +379,21 @@ impl FileReader {
             _ => None,
         };
         let columns: Vec<Compared> = values.iter().zip(decoded).filter_map(rows).collect();
-        let Some(Differing { claim: (a, b), what, telling }) = differing(&columns, claims)? else { return Ok(()) };
+        let Some(Differing { claim: (a, b), what, telling, codes }) = differing(&columns, claims)? else {
+            return Ok(());
+        };
         let date = self.order.rows.as_ref().and_then(|rows| {
             let place = rows.values().iter().position(|&row| row as usize == a)?;
             self.order.dates.get(place)
         });
         let (at, there) = (format!("row {}", a + 1), format!("row {}", b + 1));
         let reason = what.told(date, &self.key(&[])?, (a, &at), (b, &there));
-        if let Some(name) = telling {
+        if let (Some(name), None) = (codes, &self.codes) {
+            return Err(reason.of_column(name).or(one_file_each()));
+        }
+        if let Some(column) = telling {
             let known = self.layout.key.iter().map(|&column| self.layout.targets[column].name.clone());
-            return Err(reason.of_column(name).or(in_key(known, name)));
+            return Err(reason.of_column(column.name).or(in_key(known, &column, self.codes.is_none())));
         }
         Err(reason
             .or(self.keeping_times()?)
@@ -413,19 +426,31 @@ impl Target {
     /// `array`, the column `name` of a file, in the panel's type.
     fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, Reason> {
         let inexact = |why: String| Reason::new(Kind::InexactValue, why);
+        let cast = |to: DataType| {
+            let cast = CastTo { column: name.to_owned(), to: to.to_string() };
+            Remedy::set(Setting::Cast(vec![cast]), "reads it")
+        };
+        // A finer time or an instant elsewhere has a type of its kind, and what is of none stays what it is.
+        let way_out = || holding(array, &self.data_type).or_else(|| logical(array.data_type())).map(cast);
         let turned = match self.is_decided {
-            true => convert(array, &self.data_type)
-                .map_err(|why| inexact(why).or(Remedy::Do("write the file anew with another value there".to_owned()))),
+            true => convert(array, &self.data_type, 0).map_err(|why| inexact(why).or(way_out())),
             false => widen(array, &self.data_type, 0).map_err(inexact),
         };
         let turned = turned.and_then(|turned| check_midnight(array, turned, name));
+        let turned = turned.and_then(|turned| check_written(turned, name));
         turned.map_err(|reason| reason.within(format_args!("its column {name:?}, ")).of_column(name))
     }
 }
 
-/// A key of these `known` columns and one that tells rows apart.
-pub(super) fn in_key(known: impl Iterator<Item = String>, name: &str) -> Remedy {
-    Remedy::set(Setting::Key(known.chain([name.to_owned()]).collect()), "tells them apart")
+/// A key of these `known` columns and one that tells rows apart. Texts and whole numbers may be codes by a name that
+/// nobody knows: then rows are `of_one` stock only if somebody wants them to be.
+pub(super) fn in_key(known: impl Iterator<Item = String>, column: &Compared, of_one: bool) -> Remedy {
+    let may_be_codes = of_one && (is_text(column.logical) || column.logical.is_integer());
+    let effect = match may_be_codes {
+        true => "tells them apart, as rows of one stock; if these are codes, write one file for each",
+        false => "tells them apart",
+    };
+    Remedy::set(Setting::Key(known.chain([column.name.to_owned()]).collect()), effect)
 }
 
 /// Refuses a file for a row without a part of its key.
@@ -450,11 +475,21 @@ fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<Arra
     }
 }
 
+/// Refuses a value that the files made of the panel could not hold.
+fn check_written(turned: ArrayRef, name: &str) -> Result<ArrayRef, Reason> {
+    let Some(row) = first_unwritable(&turned) else { return Ok(turned) };
+    let (value, kind) = (shown_value(&turned, row), turned.data_type());
+    let what = format!("row {}: {value} as {kind} is more than a Parquet file can hold", row + 1);
+    let cast = CastTo { column: name.to_owned(), to: "int64".to_owned() };
+    Err(Reason::new(Kind::InexactValue, what).or(Remedy::set(Setting::Cast(vec![cast]), "keeps the number")))
+}
+
 /// The rows of one file, as far as their dates and codes are concerned.
 struct Scanned<'s> {
     decoder: Box<dyn Decoder>,
     dates: DateReader<'s>,
     codes: CodeReader<'s>,
+    named_codes: NamedCodes<'s>,
     /// The date column, if there is one.
     date: Option<&'s KeyColumn>,
     /// Whether the file's name says the date, and no column.
@@ -471,14 +506,25 @@ impl<'s> Scanned<'s> {
             (Err(reason), _) => return Err(reason.clone()),
         };
         let mut codes = CodeReader::new(survey, unit, file)?;
+        let mut named_codes = NamedCodes::new(survey, schema);
         let decoder = guarded(|| schema.open(content, &survey.allowance))?;
         if decoder.row_count().is_some_and(|rows| rows != file.row_count) {
             return Err(changed());
         }
         let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));
         let mut dates = DateReader::new(name, raw, &survey.dates);
+        let is_alone = schema.code.is_none() && named_codes.leaves().next().is_none();
         guarded(|| {
+            // The way of nearly all files.
+            let fits = u32::try_from(file.row_count).is_ok();
+            if let Some(date) = date.filter(|date| fits && is_alone && is_text(&date.raw))
+                && let Some(EightBytes { entries, rows }) = decoder.eight_bytes(date.leaf)
+                && dates.push_eight_bytes(&entries, &rows)
+            {
+                return Ok(());
+            }
             let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
+            leaves.extend(named_codes.leaves());
             leaves.sort_unstable();
             let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
             for batch in decoder.coded(&leaves)? {
@@ -486,6 +532,7 @@ impl<'s> Scanned<'s> {
                 if let Some(column) = &schema.code {
                     codes.push(&batch[place(column.leaf)])?;
                 }
+                named_codes.push(|leaf| &batch[place(leaf)])?;
                 if let Some(date) = date {
                     dates.push(&batch[place(date.leaf)])?;
                 }
@@ -503,7 +550,7 @@ impl<'s> Scanned<'s> {
             let (found, stated) = (dates.days.len(), file.row_count);
             return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
         }
-        Ok(Scanned { decoder, dates, codes, date, is_named: named.is_some() })
+        Ok(Scanned { decoder, dates, codes, named_codes, date, is_named: named.is_some() })
     }
 }
 

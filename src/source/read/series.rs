@@ -13,6 +13,7 @@ use arrow_select::take::take;
 use serde::{Deserialize, Serialize};
 
 use super::apart::{Compared, Differing, differing};
+use super::codes::one_file_each;
 use super::file::{FileReader, in_key};
 use crate::compare::KeyOrder;
 use crate::key::Date;
@@ -333,7 +334,7 @@ impl<'s> SeriesReader<'s> {
         let compared: Vec<Compared> = compared.collect();
         let last = self.input.files.len() - 1;
         let found = guarded(|| differing(&compared, &order.claims)).map_err(of(last))?;
-        let Some(Differing { claim: (a, b), what, telling }) = found else { return Ok(()) };
+        let Some(Differing { claim: (a, b), what, telling, codes }) = found else { return Ok(()) };
         let (first, second) = (file_of(starts, a), file_of(starts, b));
         let date = order.rows.as_ref().and_then(|rows| rows.values().iter().position(|&row| row as usize == a));
         let date = date.and_then(|place| order.dates.get(place));
@@ -344,9 +345,10 @@ impl<'s> SeriesReader<'s> {
         let at = format!("{} of {}", row(first, a), self.input.files[first].path.display());
         let reason = what.told(date, key, (a, &at), (b, &row(second, b)));
         Err(of(second)(match telling {
-            Some(name) => {
+            _ if codes.is_some() && self.code_count() == 0 && first == second => reason.or(one_file_each()),
+            Some(column) => {
                 let known = self.survey.key.iter().map(|&column| self.survey.columns[column].name.clone());
-                reason.of_column(name).or(in_key(known, name))
+                reason.of_column(column.name).or(in_key(known, &column, self.code_count() == 0))
             }
             None => {
                 let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);

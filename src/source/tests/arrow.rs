@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use arrow_array::types::{Int8Type, Int64Type};
-use arrow_array::{DictionaryArray, Int8Array, ListArray};
+use arrow_array::{Decimal32Array, Decimal128Array, DictionaryArray, Int8Array, ListArray, StringViewArray};
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::{
+    Block, FieldBuilder, FloatingPointBuilder, FooterBuilder, MessageBuilder, MessageHeader, MetadataVersion,
+    Precision, SchemaBuilder, Type, root_as_footer_with_opts,
+};
 use arrow_schema::DataType;
+use flatbuffers::{FlatBufferBuilder, VerifierOptions};
 
 use super::*;
 use crate::source::InputFormat;
+use crate::source::arrow::messages::COPIES;
 
 fn batch(columns: &[(&str, ArrayRef)]) -> RecordBatch {
     let fields: Vec<Field> =
@@ -117,6 +123,106 @@ fn a_list_is_refused_with_its_name_and_left_out() {
     assert_mentions(&source.reason(), &["its column \"l\" is List(", "exclude l leaves it out"]);
     source.options(|options| options.exclude.push("l".to_owned()));
     assert_eq!(*column(&source.survey(), 0, "close"), *floats(&[1.5, 2.5]));
+}
+
+/// A footer, or a message, whose schema names one column so many times; and blocks.
+fn same_column(count: usize, blocks: &[Block], is_file: bool) -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::new();
+    let name = builder.create_string(&"n".repeat(1000));
+    let mut kind = FloatingPointBuilder::new(&mut builder);
+    kind.add_precision(Precision::DOUBLE);
+    let kind = kind.finish().as_union_value();
+    let mut field = FieldBuilder::new(&mut builder);
+    field.add_name(name);
+    field.add_type_type(Type::FloatingPoint);
+    field.add_type_(kind);
+    let field = field.finish();
+    let fields = builder.create_vector(&vec![field; count]);
+    let mut schema = SchemaBuilder::new(&mut builder);
+    schema.add_fields(fields);
+    let schema = schema.finish();
+    if is_file {
+        let blocks = builder.create_vector(blocks);
+        let mut footer = FooterBuilder::new(&mut builder);
+        footer.add_version(MetadataVersion::V5);
+        footer.add_schema(schema);
+        footer.add_recordBatches(blocks);
+        let footer = footer.finish();
+        builder.finish(footer, None);
+    } else {
+        let mut message = MessageBuilder::new(&mut builder);
+        message.add_version(MetadataVersion::V5);
+        message.add_header_type(MessageHeader::Schema);
+        message.add_header(schema.as_union_value());
+        let message = message.finish();
+        builder.finish(message, None);
+    }
+    let mut bytes = builder.finished_data().to_vec();
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let len = (bytes.len() as i32).to_le_bytes();
+    match is_file {
+        true => [&b"ARROW1\0\0"[..], &[0; 64], &bytes, &len, b"ARROW1"].concat(),
+        false => [&[0xff; 4][..], &len, &bytes, &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]].concat(),
+    }
+}
+
+/// 20,000 columns of one name of 1,000 letters lie in 80 KB, and would be copies of 20 MB.
+#[test]
+fn a_schema_that_says_the_same_again_and_again_is_refused_before_it_is_copied() {
+    for (is_file, what) in [(true, "its footer cannot be read"), (false, "its schema cannot be read")] {
+        assert_eq!(source(&same_column(20_000, &[], is_file)).reason(), format!("is damaged: {what}"));
+        // As often as a writer may have said it, it is not what is wrong.
+        assert_mentions(&source(&same_column(2, &[], is_file)).reason(), &["two columns named"]);
+    }
+}
+
+#[test]
+fn what_writers_say_of_many_columns_is_read_with_room_to_spare() {
+    let notes = |n: usize| [("comment".to_owned(), format!("column {n}")), ("unit".to_owned(), "USD".to_owned())];
+    let coded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    let types = [DataType::Float64, DataType::Utf8, coded, DataType::Decimal128(10, 2)];
+    let field = |n: usize| Field::new(format!("c{n}"), types[n % 4].clone(), true).with_metadata(notes(n));
+    let schema = Schema::new((0..1000).map(field).collect::<Vec<_>>());
+    let bytes = FileWriter::try_new(Vec::new(), &schema).unwrap().into_inner().unwrap();
+    let end = bytes.len() - 10;
+    let len = i32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+    let half = VerifierOptions { max_apparent_size: COPIES / 2 * len, ..VerifierOptions::default() };
+    assert!(root_as_footer_with_opts(&half, &bytes[end - len..end]).is_ok());
+}
+
+/// Each look at a message reads it: the bytes there are none.
+#[test]
+fn blocks_in_the_same_bytes_are_refused_before_any_is_read() {
+    let blocks = [Block::new(8, 16, 8), Block::new(8, 16, 8)];
+    let reason = source(&same_column(1, &blocks, true)).reason();
+    assert_eq!(reason, "is damaged: two of its blocks lie in the same bytes");
+    let reason = source(&same_column(1, &blocks[..1], true)).reason();
+    assert_eq!(reason, "is damaged: block 0 has a message of another length than it says");
+}
+
+#[test]
+fn a_decimal_beyond_the_digits_of_its_type_is_refused_and_made_no_null() {
+    let short = Decimal32Array::from(vec![123, 123_456]).with_precision_and_scale(4, 1).unwrap();
+    let long = Decimal128Array::from(vec![123, 123_456]).with_precision_and_scale(4, 1).unwrap();
+    let coded = DictionaryArray::new(Int8Array::from(vec![0, 1]), Arc::new(long.clone()));
+    for decimals in [Arc::new(short) as ArrayRef, Arc::new(long), Arc::new(coded)] {
+        let rows = batch(&[("trade_date", texts(&["20240102", "20240103"])), ("d", decimals)]);
+        let good = source(&file(&[rows.slice(0, 1)]));
+        assert_eq!(read_all(&good.survey(), 0).unwrap().1[0].as_ref().unwrap().null_count(), 0);
+        assert_mentions(&source(&file(&[rows])).reason(), &["its column \"d\": 123456 is stored, which is beyond Dec"]);
+    }
+}
+
+#[test]
+fn texts_in_views_are_looked_at_though_they_are_decoded_as_bytes() {
+    let long = "beyond the twelve bytes of a view";
+    let views: ArrayRef = Arc::new(StringViewArray::from(vec![Some(long), None, Some("ab")]));
+    let dates = texts(&["20240102", "20240103", "20240104"]);
+    let bytes = file(&[batch(&[("trade_date", dates), ("v", views.clone())])]);
+    assert_eq!(*column(&source(&bytes).survey(), 0, "v"), *views);
+    let at = bytes.windows(long.len()).position(|found| found == long.as_bytes()).unwrap();
+    let damaged = [&bytes[..at + 20], &[0xff], &bytes[at + 21..]].concat();
+    assert_mentions(&source(&damaged).reason(), &["its column \"v\"", "utf-8"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Nothing in a bad file may panic, abort or hang the run: it is skipped by name and with a reason of its own.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use arrow_array::StructArray;
 use arrow_schema::Field;
@@ -49,6 +49,26 @@ fn each_kind_of_bad_file_has_its_reason() {
     let at = encrypted.len() - 4;
     encrypted[at..].copy_from_slice(b"PARE");
     assert_eq!(bad(encrypted), "is encrypted");
+}
+
+/// Whoever reads all of such a file is busy for hours, and it takes no room on a disk.
+#[test]
+fn a_hole_of_a_terabyte_before_the_footer_is_refused_and_gaps_that_writers_leave_are_not() {
+    let whole = encoded(&good());
+    let footer_len = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap()) as usize;
+    let (data, footer) = whole.split_at(whole.len() - footer_len - 8);
+    let write = |source: &Source, name: &str, hole: u64| {
+        let file = fs::File::create(source.path().join(name)).unwrap();
+        file.write_all_at(data, 0).unwrap();
+        file.write_all_at(footer, data.len() as u64 + hole).unwrap();
+    };
+    assert_eq!(
+        reason_among_good(|source| write(source, "bad.parquet", 1 << 40)),
+        "is damaged: its footer accounts for 1 MiB of its 1024 GiB; write the file anew"
+    );
+    let source = Source::new();
+    write(&source, "good.parquet", 100 << 20);
+    assert!(read_all(&source.survey(), 0).is_ok());
 }
 
 #[test]

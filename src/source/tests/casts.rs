@@ -43,7 +43,7 @@ fn seconds(value: i64) -> ArrayRef {
 /// The second row of `array` as `to`.
 fn shown(array: &ArrayRef, to: &str) -> Result<String, String> {
     let to = parse_type(to).unwrap();
-    let out = convert(array, &to)?;
+    let out = convert(array, &to, 0)?;
     assert_eq!((out.data_type(), out.len(), out.is_null(0)), (&to, 2, true));
     Ok(show(&out, 1))
 }
@@ -148,7 +148,12 @@ fn a_cast_is_exact_or_rounds_as_asked_or_is_refused_with_the_row() {
         (seconds(1_704_153_600), "timestamp[s,Asia/Shanghai]", "2024-01-02T00:00:00+08:00"),
         (micros(1_704_124_800_000_000, "Asia/Shanghai"), "date32", "2024-01-02"),
         (micros(1_704_153_600_000_000, "Asia/Shanghai"), "date32", REFUSED),
-        (micros(1_704_124_800_000_000, "Asia/Shanghai"), "timestamp[us]", "2024-01-01T16:00:00"),
+        (micros(1_704_124_800_000_000, "Asia/Shanghai"), "timestamp[us]", REFUSED),
+        (micros(1_704_124_800_000_000, "Mars/Base"), "timestamp[us]", REFUSED),
+        (micros(1_704_124_800_000_000, "Europe/London"), "timestamp[us]", "2024-01-01T16:00:00"),
+        (micros(1_720_000_000_000_000, "Europe/London"), "timestamp[us]", REFUSED),
+        (micros(1_704_124_800_000_000, "UTC"), "timestamp[us]", "2024-01-01T16:00:00"),
+        (micros(1_704_124_800_000_000, "+00:00"), "timestamp[us]", "2024-01-01T16:00:00"),
         (micros(1_704_124_800_000_000, "Asia/Shanghai"), "timestamp[us,UTC]", "2024-01-01T16:00:00Z"),
         // Days.
         (Arc::new(Date64Array::from(vec![None, Some(day)])), "date32", "1970-01-02"),
@@ -185,4 +190,11 @@ fn a_cast_is_exact_or_rounds_as_asked_or_is_refused_with_the_row() {
 /// `values` as a dictionary has them.
 fn coded(values: ArrayRef) -> ArrayRef {
     Arc::new(DictionaryArray::<Int8Type>::new(Int8Array::from(vec![None, Some(1)]), values))
+}
+
+#[test]
+fn a_cast_that_goes_by_another_type_is_told_by_the_one_that_was_asked_for() {
+    let to = "timestamp[us]";
+    assert_eq!(shown(&double(f64::NAN), to).unwrap_err(), "row 2: NaN cannot be read as Timestamp(µs)");
+    assert_eq!(shown(&double(1.5), to).unwrap_err(), "row 2: 1.5 cannot be read as Timestamp(µs)");
 }

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, guarded};
-use crate::source::date::column::{DateReader, DateRules};
+use crate::source::date::column::DateReader;
+use crate::source::date::rules::DateRules;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
 
@@ -145,7 +146,7 @@ proptest! {
         let read = |arrays: &[ArrayRef; 2]| {
             let mut reader = DateReader::new("date", &DataType::Utf8, &rules);
             let reason = arrays.iter().try_for_each(|array| reader.push(array)).err().map(|reason| reason.to_string());
-            (reader.days.clone(), reader.dropped, reader.has_time, reader.form(), reader.is_mixed(), reason)
+            (reader.days.clone(), reader.dropped, reader.has_time, reader.form(), reader.other_form(), reason)
         };
         prop_assert_eq!(read(&coded), read(&plain));
     }

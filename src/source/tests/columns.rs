@@ -58,11 +58,11 @@ fn an_option_for_a_column_that_may_stand_in_an_unreadable_file_is_a_note() {
     for (change, expected) in [
         (
             (|options| options.exclude = vec!["Y".into()]) as fn(&mut SourceOptions),
-            "exclude names \"Y\", which no file has that can be read",
+            "\"Y\", which is to be left out, is in no file that can be read",
         ),
         (
             |options| options.casts = vec!["Y=int64".parse().unwrap()],
-            "cast names \"Y\", which no file has that can be read",
+            "\"Y\", which is to be cast, is in no file that can be read",
         ),
     ] {
         let mut source = Source::new();
@@ -193,4 +193,20 @@ fn a_file_with_rows_of_several_codes_is_not_told_to_take_the_name_of_one() {
         &[("ts_code", texts(&["A", "A"])), ("date", texts(&["20240102", "20240103"])), ("x", ints(&[1, 2]))],
     );
     assert_mentions(&source.reason(), &["the code is \"A\" there, but \"all\"", "rename the file after its code"]);
+}
+
+#[test]
+fn codes_of_a_column_that_is_named_after_them_are_told_as_the_file_has_them() {
+    let dates = || texts(&["20240102", "20240103", "20240104"]);
+    let source = Source::new();
+    source.add("1", &[("permno", ints(&[1, 1, 1])), ("ticker", texts(&["", "FB", "META"])), ("date", dates())]);
+    source.add("2", &[("stock", texts(&["B", "B", "A"])), ("name", texts(&["a", "b", "c"])), ("date", dates())]);
+    source.add("3", &[("Stock", ints(&[3, 4, 5])), ("symbol", floats(&[1.0, 2.0, 3.0])), ("date", dates())]);
+    let survey = source.survey();
+    let found = |n: usize| survey.open(&survey.inputs[n]).unwrap().files()[0].named_codes.clone();
+    let named =
+        |name: &str, codes: &[&str]| (name.to_owned(), codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>());
+    assert_eq!(found(0), [named("permno", &["1"]), named("ticker", &["\"FB\"", "\"META\""])]);
+    assert_eq!(found(1), [named("stock", &["\"B\"", "\"A\""])]);
+    assert_eq!(found(2), []);
 }

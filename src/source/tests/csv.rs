@@ -63,7 +63,7 @@ fn a_column_has_the_type_that_holds_the_fields_of_all_files() {
 fn one_odd_field_makes_a_column_text_and_is_named() {
     let source = source(&[("A", "date,close\n20240102,1.5\n20240103,-\n"), ("B", "date,close\n20240102,2.5\n")]);
     let survey = source.survey();
-    let note = "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; the setting null takes this word for a null";
+    let note = "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; such a word is read as a null where it is named as one";
     assert_eq!(survey.notes, [note]);
     assert_eq!(*column(&survey, 1, "close"), *texts(&["2.5"]));
 }
@@ -72,8 +72,7 @@ fn one_odd_field_makes_a_column_text_and_is_named() {
 fn a_word_before_the_numbers_of_every_file_is_named_and_may_be_a_null() {
     let rows = |word: &str| format!("date,ma5,name\n20240102,{word},x\n20240103,1.5,{word}\n");
     let mut source = source(&[("A", "date,ma5,name\n20240102,NA,y\n"), ("B", &rows("NA")), ("C", &rows(" NA"))]);
-    let note =
-        "the column \"ma5\" is text, since B.csv has \"NA\" in row 1; the setting null takes this word for a null";
+    let note = "the column \"ma5\" is text, since B.csv has \"NA\" in row 1; such a word is read as a null where it is named as one";
     assert_eq!(source.survey().notes, [note]);
     source.options(|options| options.nulls = vec!["NA".to_owned()]);
     let survey = source.survey();
@@ -84,6 +83,21 @@ fn a_word_before_the_numbers_of_every_file_is_named_and_may_be_a_null() {
     for n in [1, 2] {
         assert_eq!((column(&survey, n, "ma5"), column(&survey, n, "name")), (ma5.clone(), name.clone()));
     }
+}
+
+#[test]
+fn a_number_that_no_type_holds_with_those_above_it_is_no_text() {
+    let source = source(&[
+        ("A", "date,big,flag\n20240102,9007199254740993,2\n20240103,1.5,true\n20240104,x,-\n"),
+        ("B", "date,big,flag\n20240102,2.5,1\n"),
+    ]);
+    let notes = [("big", "1.5"), ("flag", "true")].map(|(name, text)| {
+        format!(
+            "the column {name:?} is text, since A.csv has {text:?} in row 2, which no other type holds with what is above \
+             it"
+        )
+    });
+    assert_eq!(source.survey().notes, notes);
 }
 
 #[test]
@@ -152,6 +166,10 @@ fn what_is_no_whole_csv_file_is_told_by_name() {
         (b"\x1f\x8b\x08\0", "is packed by gzip; write it as plain text in UTF-8"),
         (b"\xff\xfed\0a\0", "is in UTF-16; write it as plain text in UTF-8"),
         (b"date,close\n20240102,\0\0\0\n", "is damaged: row 1 has bytes of zero"),
+        (b"date,close\0\n20240102,1\n", "is damaged: its first line has bytes of zero"),
+        // No memory allows what was never written.
+        (&[b"date,close\n20240102,".to_vec(), vec![0; 9 << 20]].concat(), "is damaged: row 1 has bytes of zero"),
+        (&vec![0; 9 << 20], "is damaged: its first line has bytes of zero"),
         (b"date,,close\n20240102,5,1\n", "has no name for its column 2; give it one in the first line"),
         (
             b"date,close,close\n20240102,5,1\n",
@@ -159,6 +177,8 @@ fn what_is_no_whole_csv_file_is_told_by_name() {
           the file with another name for one of them",
         ),
         (b"\n\n", "has no line with the names of its columns"),
+        (b"\xef\xbb\xbf", "has no line with the names of its columns"),
+        (b"\xef\xbb\xbf\n", "has no line with the names of its columns"),
         (
             b"2024-01-02,1.5\n2024-01-03,2\n",
             "has no line with the names of its columns: its first line has \"2024-01-02\"; write the names into its first \
@@ -171,6 +191,20 @@ fn what_is_no_whole_csv_file_is_told_by_name() {
         source.write("A.csv", bytes);
         assert_eq!(source.reason(), reason);
     }
+}
+
+#[test]
+fn a_row_that_reads_as_the_end_of_a_file_ends_none() {
+    let end = "\u{3}end of file\u{3}";
+    let source = source(&[
+        ("A", &format!("date\n20240102\n{end}\n20240103\n")),
+        ("B", &format!("date,close\n20240102,1\n{end}\n20240103,2\n")),
+    ]);
+    source.write("C.csv", format!("date,{end}\n20240102,1\n20240103,{end}").as_bytes());
+    let survey = source.survey();
+    let read: Vec<(&str, u64)> = survey.inputs.iter().map(|input| (input.unit.as_str(), input.row_count)).collect();
+    assert_eq!(read, [("A", 3), ("C", 2)]);
+    assert_mentions(&survey.skipped[0].reason, &["is damaged: row 2 has 1 fields"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Date columns: which one it is, every type and spelling, what is restored, and what refuses a file.
+//! Dates: every type and spelling, what is restored, and what refuses a file.
 
 use arrow_array::types::Int8Type;
 use arrow_array::{
@@ -139,9 +139,29 @@ fn other_text_needs_a_format_and_is_restored_if_it_reads_back() {
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
     assert_eq!(
-        (days(&reader).len(), reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed),
-        (2, None, true)
+        (days(&reader).len(), reader.files()[0].date_form.as_ref(), reader.files()[0].other_form.as_deref()),
+        (2, None, Some("Utf8 %d-%b-%Y"))
     );
+}
+
+#[test]
+fn one_way_is_told_by_its_name_also_where_writing_would_not_give_it_back() {
+    for (dates, format, other) in [
+        (&["2024-1-2", "2024-10-12"][..], None, Some("Utf8 YYYY-M-D")),
+        (&["2024/10/12", "2024/1/2"], None, Some("Utf8 YYYY/M/D")),
+        (&["2024/1/2", "2024-1-2"], None, Some("several ways at once")),
+        (&["2024-1-2", "20240103"], None, Some("several ways at once")),
+        (&["2024/1/2 星期二", "2024/1/3 星期三"], Some("%Y/%m/%d %A"), Some("Utf8 %Y/%m/%d %A")),
+        (&["2024/01/02 Tuesday", "2024/1/3 星期三"], Some("%Y/%m/%d %A"), Some("Utf8 %Y/%m/%d %A")),
+        (&["2024/01/02 Tuesday", "20240103"], Some("%Y/%m/%d %A"), Some("several ways at once")),
+        (&["2024/01/02 Tuesday", "2024/01/03 Wednesday"], Some("%Y/%m/%d %A"), None),
+    ] {
+        let mut source = source_of(texts(dates));
+        source.options(|options| options.date_format = format.map(str::to_owned));
+        let survey = source.survey();
+        let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+        assert_eq!(reader.files()[0].other_form.as_deref(), other, "{dates:?}");
+    }
 }
 
 #[test]
@@ -161,14 +181,15 @@ fn two_spellings_in_one_file_are_mixed_and_an_empty_file_is_not() {
     let source = source_of(texts(&["20240102", "2024-01-03"]));
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    assert_eq!((reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed), (None, true));
+    let several = Some("several ways at once");
+    assert_eq!((reader.files()[0].date_form.as_ref(), reader.files()[0].other_form.as_deref()), (None, several));
     let source = source_of(texts(&[]));
     let survey = source.survey();
     assert_eq!(survey.inputs[0].row_count, 0);
     let (reader, columns) = read_all(&survey, 0).unwrap();
     assert_eq!(
-        (reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed, reader.dates().len()),
-        (None, false, 0)
+        (reader.files()[0].date_form.as_ref(), &reader.files()[0].other_form, reader.dates().len()),
+        (None, &None, 0)
     );
     assert_eq!(columns[0].as_ref().unwrap().len(), 0);
 }
@@ -190,6 +211,11 @@ fn a_format_that_a_usual_date_needs_not_leaves_it_its_spelling() {
         assert_eq!(days(&reader).join(" "), "20240102 20240103", "{spelt:?}");
         assert_eq!(file.date_form.as_ref().map(ToString::to_string).as_deref(), form, "{spelt:?}");
     }
+    // Digits that a format reads its own way are read so without its blank, too.
+    let mut source = source_of(texts(&["20240102", "20240203 "]));
+    source.options(|options| options.date_format = Some("%Y%d%m ".into()));
+    let survey = source.survey();
+    assert_eq!(days(&read_all(&survey, 0).unwrap().0).join(" "), "20240201 20240302");
 }
 
 #[test]
@@ -206,82 +232,6 @@ fn bad_dates_refuse_with_row_and_value_or_are_dropped_and_counted() {
     assert_mentions(&source.reason(), &["row 2", "20241301", "YYYYMMDD"]);
     let source = source_of(Arc::new(Date32Array::from(vec![i32::MAX])));
     assert_mentions(&source.reason(), &["row 1"]);
-}
-
-#[test]
-fn the_automatic_date_column_is_the_only_candidate_in_any_case() {
-    let source = Source::new();
-    source.add("a", &[("DateTime", texts(&["20240102"]))]).add("b", &[("Date", texts(&["20240102"]))]);
-    assert_eq!(source.survey().date_name, "Date");
-    source.add("c", &[("TRADE_DATE", texts(&["20240102"])), ("x", ints(&[1]))]);
-    let survey = source.survey();
-    assert_eq!((survey.date_name.as_str(), names(&survey)), ("TRADE_DATE", vec!["x"]));
-    assert!((0..3).all(|n| read_all(&survey, n).is_ok()));
-}
-
-#[test]
-fn several_candidates_or_none_list_the_columns() {
-    let mut source = Source::new();
-    source.add("a", &[("date", texts(&["20240102"])), ("trade_date", texts(&["20240102"]))]);
-    assert_mentions(&source.reason(), &["several", "\"date\" and \"trade_date\"", "date column"]);
-    source.options(|options| options.exclude = vec!["date".into()]);
-    assert!(read_all(&source.survey(), 0).is_ok());
-    let source = Source::new();
-    source.add("a", &[("when", texts(&["20240102"])), ("x", ints(&[1]))]);
-    assert_mentions(&source.reason(), &["no date column", "\"when\" and \"x\""]);
-    let source = Source::new();
-    source.add("a", &[("date", floats(&[1.0]))]);
-    assert_mentions(&source.reason(), &["\"date\" is Float64"]);
-}
-
-#[test]
-fn named_date_columns_are_alternatives_of_which_the_first_present_wins() {
-    let mut source = Source::new();
-    let one = texts(&["20240102"]);
-    source.add("a", &[("day", one.clone()), ("x", ints(&[1]))]);
-    source.add("b", &[("date", texts(&["none"])), ("cal_date", one.clone()), ("x", ints(&[1]))]);
-    source.add("c", &[("x", ints(&[1]))]);
-    source.options(|options| options.date_columns = vec!["cal_date".into(), "day".into()]);
-    let survey = source.survey();
-    assert_eq!((survey.date_name.as_str(), names(&survey)), ("cal_date", vec!["x", "date"]));
-    assert!(read_all(&survey, 0).is_ok() && read_all(&survey, 1).is_ok());
-    assert_mentions(&survey.skipped[0].reason, &["cal_date, day", "\"x\""]);
-}
-
-#[test]
-fn an_unnamed_index_is_the_date_only_where_nothing_else_is() {
-    let source = Source::new();
-    source.add("a", &[("x", ints(&[1])), ("__index_level_0__", Arc::new(Date32Array::from(vec![19_000])))]);
-    let survey = source.survey();
-    assert_eq!((survey.date_name.as_str(), names(&survey)), ("date", vec!["x"]));
-    assert_mentions(&survey.notes[0], &["__index_level_0__"]);
-    assert!(read_all(&survey, 0).is_ok());
-    let source = Source::new();
-    source.add("a", &[("date", texts(&["20240102"])), ("x", ints(&[1])), ("__index_level_0__", ints(&[7]))]);
-    let survey = source.survey();
-    assert_eq!(names(&survey), ["x"]);
-    assert_mentions(&survey.notes[0], &["__index_level_0__", "left out"]);
-}
-
-#[test]
-fn an_unnamed_index_of_integers_is_the_date_only_by_hand() {
-    let mut source = Source::new();
-    source.add("a", &[("x", ints(&[1])), ("__index_level_0__", ints(&[20_240_102]))]);
-    assert_mentions(&source.reason(), &["has no date column", "its columns are \"x\" and \"__index_level_0__\""]);
-    source.options(|options| options.date_columns = vec!["__index_level_0__".into()]);
-    assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["20240102"]);
-}
-
-#[test]
-fn a_file_without_rows_needs_no_date_column() {
-    let source = Source::new();
-    let none: ArrayRef = Arc::new(arrow_array::NullArray::new(0));
-    source.add("a", &[("x", ints(&[]))]).add("b", &[("date", texts(&["20240102"])), ("x", ints(&[1]))]);
-    source.add("c", &[("date", none.clone()), ("x", none)]);
-    let survey = source.survey();
-    assert!(survey.skipped.is_empty(), "{:?}", survey.skipped);
-    assert_eq!(survey.inputs.iter().map(|input| input.row_count).collect::<Vec<_>>(), [0, 1, 0]);
-    assert!((0..3).all(|n| read_all(&survey, n).is_ok()));
 }
 
 #[test]
@@ -384,6 +334,19 @@ fn a_time_of_day_is_told_with_three_ways_out() {
         "row 1 of \"date\": \"2024-01-02 09:30:00\" has a time of day; drop time leaves it out, or key date keeps it \
          in the key, or date column names another column of dates"
     );
+}
+
+#[test]
+fn of_several_date_columns_the_one_with_times_of_day_is_advised_as_the_options_read_it() {
+    let mut source = Source::new();
+    let opens = texts(&["2024-01-02 09:30:00", "2024-01-03 09:30:00"]);
+    source.add("a", &[("trade_date", opens), ("date", texts(&["x", "y"])), ("x", ints(&[1, 2]))]);
+    // No name is free for a date beside the two.
+    assert_mentions(&source.reason(), &["\"trade_date\" holds dates, but no choice of a column reads it"]);
+    source.options(|options| options.drop_time = true);
+    assert_mentions(&source.reason(), &["; date column trade_date reads it"]);
+    source.options(|options| options.date_columns = vec!["trade_date".into()]);
+    assert_eq!(source.survey().inputs.len(), 1);
 }
 
 #[test]
@@ -530,7 +493,9 @@ fn text_at_midnight_is_a_date_and_is_restored() {
     assert_eq!(&reader.files()[0].date_form.as_ref().unwrap().array(reader.dates()).unwrap(), &dates);
     let source = source_of(texts(&["2024-01-02 00:00:00", "20240103"]));
     let survey = source.survey();
-    assert!(survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap().files()[0].is_mixed);
+    assert!(
+        survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap().files()[0].other_form.is_some()
+    );
 }
 
 #[test]
@@ -542,59 +507,4 @@ fn a_zone_reads_stamps_of_a_zone_that_is_unknown() {
     source.options(|options| options.zone = Some("CST".into()));
     let refused = source.try_survey().map(drop).unwrap_err().to_string();
     assert_mentions(&refused, &["zone", "CST", "no time zone that is known"]);
-}
-
-#[test]
-fn the_code_column_is_the_files_own_where_each_row_has_the_code() {
-    let day = || texts(&["20240102"]);
-    let add = |source: &Source, code: &str, symbol: &str| {
-        source.add(code, &[("name", texts(&[code])), ("symbol", texts(&[symbol])), ("date", day()), ("x", ints(&[1]))]);
-    };
-    let mut source = Source::new();
-    add(&source, "A", "A");
-    add(&source, "B", "B");
-    let survey = source.survey();
-    assert_eq!((survey.code.name.as_str(), names(&survey)), ("symbol", vec!["name", "x"]));
-    assert_eq!(survey.notes, ["the code column is symbol, which has the code of each file"]);
-    // One that contradicts stays as it is.
-    add(&source, "B", "C");
-    assert_eq!(source.survey().code.name, "name");
-    source.add("C", &[("date", day()), ("x", ints(&[1]))]);
-    assert_eq!((source.survey().code.name.as_str(), source.survey().options().code_name()), ("ts_code", "ts_code"));
-    source.options(|options| options.code_column = Some("code".into()));
-    assert_eq!(source.survey().code.name, "code");
-}
-
-#[test]
-fn the_code_column_is_found_among_many_of_texts() {
-    let (own, usual) = ("c150", "symbol");
-    let others: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
-    let source = |codes: [&str; 2]| {
-        let source = Source::new();
-        for code in ["A", "B"] {
-            let mut columns = vec![("date", texts(&["20240102", "20240103"]))];
-            let text = |name: &str| texts(&if codes.contains(&name) { [code, code] } else { [code, "x"] });
-            columns.extend(others.iter().map(|name| (name.as_str(), text(name))));
-            columns.push((usual, text(usual)));
-            source.add(code, &columns);
-        }
-        source
-    };
-    assert_eq!(source([own, own]).survey().code.name, own);
-    assert_eq!(source([own, usual]).survey().code.name, usual, "the likelier by its name");
-    assert_eq!(source(["", ""]).survey().code.name, "ts_code");
-}
-
-#[test]
-fn the_advice_names_the_date_on_which_rows_were_known_and_not_what_they_are_about() {
-    let source = Source::new();
-    source.add(
-        "a",
-        &[
-            ("period_end", texts(&["2023-12-31", "2023-12-31"])),
-            ("available_date", texts(&["2024-02-01", "2024-02-02"])),
-            ("x", ints(&[1, 2])),
-        ],
-    );
-    assert_mentions(&source.reason(), &["date column available_date reads it"]);
 }

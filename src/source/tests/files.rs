@@ -90,6 +90,29 @@ fn a_directory_of_rows_without_a_key_has_no_say_in_the_pattern_that_is_advised()
 }
 
 #[test]
+fn a_key_that_means_codes_says_whose_the_files_below_are() {
+    for (names, told) in [
+        (&["symbol=A/data_0", "symbol=A/data_1", "symbol=B/data_0"][..], "symbol={code}/{*}.parquet reads"),
+        (&["symbol=A/8f2c-0", "symbol=A/77aa-0", "symbol=B/91de-0"], "symbol={code}/{*}.parquet reads"),
+        (&["Ticker=A/00000000", "Ticker=A/00000001", "Ticker=B/00000000"], "Ticker={code}/{*}.parquet reads"),
+        (&["id=A/data_0", "id=A/data_1", "id=B/data_0"], "id={code}/{*}.parquet reads"),
+        (
+            &["market=X/A", "market=X/B", "market=Y/A", "market=Y/B"],
+            "market={folder}/{code}.parquet with code template {code}.{folder} reads",
+        ),
+        // A market is no stock, with as many names in each as there are markets, too.
+        (&["SSE/600519", "SSE/000001", "SZSE/600519", "SZSE/000001"], "with code template {code}.{folder} reads"),
+    ] {
+        let source = Source::new();
+        for name in names {
+            source.add_at(&format!("{name}.parquet"), &day());
+        }
+        let why = source.refused();
+        assert_mentions(&why, &[told]);
+    }
+}
+
+#[test]
 fn keys_of_directories_are_decoded_and_names_of_files_are_not() {
     let mut source = Source::new();
     source.options(|options| options.pattern = "symbol={code}/x.parquet".parse().unwrap());
@@ -158,6 +181,48 @@ fn what_looks_like_more_of_the_same_is_named() {
             "1 stock looks like a part of one data set: part-0001",
         ]
     );
+}
+
+#[test]
+fn files_of_a_year_or_a_month_each_are_stocks_with_a_note_until_a_pattern_tells_the_time() {
+    let mut source = Source::new();
+    let add = |source: &Source, name: &str| {
+        let date = format!("2023{:02}05", 1 + name.len());
+        source.add(name, &[("trade_date", texts(&[date.as_str()])), ("x", ints(&[1]))]);
+    };
+    for name in ["A_2022", "A_2023", "B-2022", "B-2023", "C_2022", "D_2401", "D_2402", "sz_200012", "sz_200002", "sz_1"]
+    {
+        add(&source, name);
+    }
+    let notes = [
+        "2 stocks look like years of fewer, which a pattern such as {code}-{year} reads together: B-2022 and B-2023",
+        "2 stocks look like years of fewer, which a pattern such as {code}_{year} reads together: A_2022 and A_2023",
+    ];
+    assert_eq!(source.survey().notes, notes);
+    source.options(|options| options.pattern = "{code}_{year}.parquet".parse().unwrap());
+    let survey = source.survey();
+    assert_eq!(codes(&survey), ["A", "C", "D", "sz"]);
+    assert!(survey.notes.iter().all(|note| !note.contains("look like")), "{:?}", survey.notes);
+
+    for (names, note, pattern, stocks) in [
+        (["A_202201", "A_202202"], "months of fewer, which a pattern such as {code}_{month}", "{code}_{month}", "A"),
+        (["A-2022-01", "A-2022-12"], "{code}-{year}-{month} reads together", "{code}-{year}-{month}", "A"),
+        (
+            ["B.C_2022Q1", "B.C_2022Q4"],
+            "quarters of fewer, which a pattern such as {code}_{quarter}",
+            "{code}_{quarter}",
+            "B.C",
+        ),
+    ] {
+        let mut source = Source::new();
+        names.iter().enumerate().for_each(|(n, name)| {
+            source.add(name, &[("trade_date", texts(&[["20220105", "20221205"][n]])), ("x", ints(&[1]))]);
+        });
+        let notes = source.survey().notes;
+        assert!(matches!(&notes[..], [one] if one.contains(note)), "{notes:?}");
+        source.options(|options| options.pattern = format!("{pattern}.parquet").parse().unwrap());
+        assert_eq!(codes(&source.survey()), [stocks]);
+    }
 }
 
 #[test]
@@ -264,11 +329,13 @@ fn where_nothing_matches_the_message_says_what_is_there() {
     fits(&["SH/A.parquet", "SH/B.parquet", "SZ/C.parquet"], "{folder}/{code}.parquet", "A B C");
     fits(&["A/part-0.parquet", "A/part-1.parquet", "B/part-0.parquet"], "{code}/{*}.parquet", "A B");
     fits(&["A/A_2023.parquet", "A/A_2024.parquet", "B/B_2023.parquet"], "{code}/{code}_{year}.parquet", "A B");
-    let dates = ["trade_date=20240102/0.parquet", "trade_date=20240103/0.parquet"];
-    assert_mentions(
-        &advice(&dates).0,
-        &["files by date with pattern trade_date={date}/0.parquet reads the Parquet files"],
-    );
+    let source = Source::new();
+    for date in ["20240102", "20240103"] {
+        let codes = ("ts_code", texts(&["A", "B"]));
+        source.add_at(&format!("trade_date={date}/0.parquet"), &[codes, ("x", ints(&[1, 2]))]);
+    }
+    let by_date = "files by date with pattern trade_date={date}/0.parquet reads the Parquet files";
+    assert_mentions(&source.refused(), &[by_date]);
     let source = Source::new();
     source.write("a.h5", b"").write("b.h5", b"");
     let unread = "reads Parquet, Arrow and csv, and not .h5";

@@ -202,6 +202,46 @@ fn wide_decimals_are_refused_by_name_and_the_cast_that_is_named_reads_them() {
 }
 
 #[test]
+fn a_decimal_declared_wider_than_any_is_cast_where_its_values_have_room() {
+    let declared = "FIXED_LEN_BYTE_ARRAY(32) x (DECIMAL(50, 2))";
+    for (bytes, cast) in
+        [([[0xff; 31].as_slice(), &[0xfe]].concat(), true), ([[0; 14].as_slice(), &[1], &[0; 17]].concat(), false)]
+    {
+        let mut source = Source::new();
+        add::<physical::FixedLenByteArrayType>(&source, "a", declared, &[fixed(&bytes)], None);
+        let way_out = if cast { "cast x=decimal128(38,2) keeps its values, or exclude x" } else { "hold; exclude x" };
+        assert_mentions(&source.reason(), &["Decimal256(50, 2)", way_out]);
+        source.options(|options| options.casts = vec!["x=decimal128(38,2)".parse().unwrap()]);
+        match cast {
+            true => assert_eq!(column(&source.survey(), 0, "x").as_primitive::<Decimal128Type>().value(0), -2),
+            false => assert_mentions(&source.reason(), &["cannot be read as Decimal128(38, 2)"]),
+        }
+    }
+}
+
+#[test]
+fn a_value_beyond_its_type_costs_its_file_no_more_than_its_column() {
+    let cases: [(&str, Vec<i32>, &str); 3] = [
+        (
+            "INT32 x (INTEGER(8, true))",
+            vec![1, 128],
+            "row 2: 128 is stored, which is beyond Int8; exclude x leaves it out",
+        ),
+        ("INT32 x (DECIMAL(3, 1))", vec![1000], "row 1: 1000 is stored, which is beyond Decimal128(3, 1); exclude x"),
+        ("INT32 x (UNKNOWN)", vec![1], "whose values should all be null, has others; exclude x leaves it out"),
+    ];
+    for (declared, values, expected) in cases {
+        let mut source = Source::new();
+        add::<physical::Int32Type>(&source, "a", declared, &values, None);
+        assert_mentions(&source.reason(), &[expected]);
+        source.options(|options| options.exclude = vec!["x".to_owned()]);
+        assert!(source.survey().skipped.is_empty(), "{declared}");
+    }
+    let empty = reason::<physical::ByteArrayType>("BYTE_ARRAY x (DECIMAL(3, 1))", &[Vec::new().into()], None);
+    assert_mentions(&empty, &["row 1: a number without a digit is stored, which is beyond Decimal128(3, 1)"]);
+}
+
+#[test]
 fn types_without_a_place_in_a_panel_are_named_and_the_way_out_works() {
     type Bytes = physical::FixedLenByteArrayType;
     let mut source = Source::new();
@@ -291,6 +331,25 @@ fn an_arrow_schema_that_contradicts_the_columns_is_not_heard() {
         assert_eq!(kind, expected, "{declared}");
         let back = arrow_cast::cast(&array, &DataType::Utf8).unwrap();
         assert_eq!(back.as_string::<i32>().value(0), "abc");
+    }
+}
+
+#[test]
+fn marks_that_outputs_do_not_have_are_noted() {
+    let micros = DataType::Time64(TimeUnit::Microsecond);
+    for (declared, hint, loss) in [
+        ("INT64 x (TIME(MICROS, true))", None, Some("the mark of times of UTC")),
+        ("INT64 x (TIME(MICROS, true))", Some(DataType::Int64), Some("the mark of times of UTC")),
+        ("INT64 x (TIME(MICROS, true))", Some(micros), None),
+        ("INT64 x (TIME(MICROS, false))", None, None),
+        ("INT64 x (TIME_MICROS)", None, None),
+    ] {
+        let source = Source::new();
+        add::<physical::Int64Type>(&source, "a", declared, &[34_200_000_000], hint);
+        let notes = source.survey().notes;
+        let expected: Vec<String> =
+            loss.map(|loss| format!("the column x comes out without {loss}")).into_iter().collect();
+        assert_eq!(notes, expected, "{declared}");
     }
 }
 

@@ -5,8 +5,8 @@ use arrow_array::types::Int8Type;
 use arrow_array::{
     BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray,
     Float32Array, Int8Array, Int32Array, LargeBinaryArray, LargeStringArray, StringViewArray, Time32MillisecondArray,
-    Time32SecondArray, Time64NanosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray, UInt8Array,
-    UInt32Array, UInt64Array,
+    Time32SecondArray, Time64NanosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    TimestampSecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -48,6 +48,25 @@ fn assert_meet(arrays: &[ArrayRef], expected: &DataType) {
 /// The skipped files, each with its reason.
 fn skipped(source: &Source) -> Vec<(String, String)> {
     source.survey().skipped.into_iter().map(|skipped| (skipped.path, skipped.reason.to_string())).collect()
+}
+
+#[test]
+fn what_no_output_holds_is_refused_by_its_row() {
+    use crate::panel::first_unwritable;
+    let (most, day) = (i64::MAX / 1000, 86_400_000);
+    for (array, told) in [
+        (one(TimestampSecondArray::from(vec![most, most + 1])), "9223372036854776 as Timestamp(s)"),
+        (one(TimestampSecondArray::from(vec![0, -1 << 62])), "-4611686018427387904 as Timestamp(s)"),
+        (one(Time32SecondArray::from(vec![i32::MAX / 1000, i32::MAX])), "2147483647 as Time32(s)"),
+        (one(Date64Array::from(vec![i64::from(i32::MAX) * day, day << 31])), "185542587187200000 as Date64"),
+    ] {
+        assert_eq!(first_unwritable(&array), Some(1), "{told}");
+        assert_eq!(first_unwritable(&array.slice(0, 1)), None, "{told}");
+        let source = source_of(&[array.slice(1, 1)]);
+        let told = format!("row 1: {told} is more than a Parquet file can hold; cast x=int64 keeps the number");
+        assert_mentions(&source.reason(), &[&told]);
+    }
+    assert_eq!(first_unwritable(&TimestampMillisecondArray::from(vec![Some(i64::MAX), None])), None);
 }
 
 #[test]

@@ -23,10 +23,12 @@ fn every_flipped_byte_of_a_catalog_gives_the_right_answer_or_an_error() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         fs::write(&path, &bad).unwrap();
-        let Ok(store) = Store::open(place.store()) else { continue };
-        let context = format!("catalog byte {at}");
-        answers.compare(&store, &context);
-        assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
+        for access in [Access::Map, Access::Read] {
+            let Ok(store) = Store::open_with(place.store(), access) else { continue };
+            let context = format!("catalog byte {at}, {access:?}");
+            answers.compare(&store, &context);
+            assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Revision<'_> {
                     Some(Wanted::New) => !there.value(row) && !known.value(row),
                 };
                 if is_wanted {
-                    wanted.push(Run { origin, rows: place..place + 1 });
+                    Run::push(&mut wanted, origin, place..place + 1);
                 }
                 row += 1;
             }
