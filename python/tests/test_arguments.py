@@ -4,6 +4,7 @@ import concurrent.futures
 import datetime
 import re
 import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -125,17 +126,39 @@ DAY = [datetime.timedelta(1), pd.Timedelta("1D"), "1d", "24h", 86_400, np.int64(
 def test_a_time_is_a_timedelta_words_or_seconds(tmp_path, day):
     transect.write(tmp_path / "s", FRAME, keep_for=day, wait="1d" if day == "24h" else day)
     assert transect.open(tmp_path / "s").info().keep_for_seconds == 86_400
-    assert transect.gc(tmp_path / "s", older_than=day).kept_versions == [1]
     # Less than a second is some time, and what is too long to be counted is all.
     for age, seconds in ((datetime.timedelta(microseconds=1), 1), (datetime.timedelta.max, 2**64 // 10**9)):
         transect.append(tmp_path / "s", FRAME.assign(date="20240103"), keep_for=age)
         assert transect.open(tmp_path / "s").info().keep_for_seconds == seconds
-        live = transect.open(tmp_path / "s").version
-        assert live in transect.gc(tmp_path / "s", older_than=age, dry_run=True).kept_versions
 
 
-@pytest.mark.parametrize("wait", [datetime.timedelta(minutes=5), 300, "5m"], ids=repr)
-def test_another_writer_is_waited_for(tmp_path, wait):
+@pytest.fixture(scope="module")
+def replaced(tmp_path_factory):
+    """A store whose first version was replaced more than a second ago, and not by a day."""
+    store = tmp_path_factory.mktemp("replaced") / "s"
+    transect.write(store, FRAME)
+    transect.append(store, FRAME.assign(date="20240103"))
+    time.sleep(1.1)
+    return store
+
+
+# Less than a second is one, and what is too long to be counted is all.
+AGES = [(day, [1, 2]) for day in DAY] + [(datetime.timedelta.max, [1, 2]), (datetime.timedelta(microseconds=1), [2])]
+
+
+@pytest.mark.parametrize(("age", "kept"), [*AGES, (datetime.timedelta(seconds=1), [2]), (1, [2]), (0, [2])], ids=repr)
+def test_versions_go_that_were_replaced_longer_ago_than_is_said(replaced, age, kept):
+    assert transect.gc(replaced, keep=1, dry_run=True).kept_versions == [2]
+    for keep in (None, 1):
+        assert transect.gc(replaced, keep=keep, older_than=age, dry_run=True).kept_versions == kept
+
+
+WAITS = [(datetime.timedelta(minutes=5), datetime.timedelta(seconds=1)), (300, 1), ("5m", "1s")]
+
+
+# A second is waited for, and no minute.
+@pytest.mark.parametrize(("long", "short"), WAITS, ids=repr)
+def test_another_writer_is_waited_for_as_long_as_is_said(tmp_path, long, short):
     transect.write(tmp_path / "s", FRAME)
     writes, may_end = threading.Event(), threading.Event()
 
@@ -146,11 +169,17 @@ def test_another_writer_is_waited_for(tmp_path, wait):
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         other = pool.submit(transect.add_source, tmp_path / "s", frames(), name="y")
-        writes.wait()
-        with pytest.raises(transect.Locked):
-            transect.append(tmp_path / "s", FRAME.assign(x=2.0), source="frame", wait=0)
-        threading.Timer(0.1, may_end.set).start()
-        own = transect.append(tmp_path / "s", FRAME.assign(x=2.0), source="frame", wait=wait)
+        try:
+            writes.wait()
+            for wait, seconds in ((0, 0.0), (short, 1.0)):
+                began = time.monotonic()
+                with pytest.raises(transect.Locked):
+                    transect.append(tmp_path / "s", FRAME.assign(x=2.0), source="frame", wait=wait)
+                assert seconds <= time.monotonic() - began < seconds + 30
+            threading.Timer(2.0, may_end.set).start()
+            own = transect.append(tmp_path / "s", FRAME.assign(x=2.0), source="frame", wait=long)
+        finally:
+            may_end.set()
     assert (other.result().version, own.version) == (2, 3)
 
 

@@ -231,7 +231,16 @@ def test_the_lines_of_the_readme_build_a_store_and_bring_it_up_to_date(tmp_path,
     names = {"client": client}
     exec(code.replace("64", "3"), names)
     store = transect.open(tmp_path / "panel.store")
-    assert [source.name for source in store.sources] == ["features", "value"] and (tmp_path / "by_date").is_dir()
+    assert [source.name for source in store.sources] == ["features", "value"]
+    # What they leave is what the same functions make here.
+    local = tmp_path / "local.store"
+    transect.build(tmp_path / "features", local)
+    transect.add_source(local, tmp_path / "factors" / "value", prefix="{source}_")
+    appended = transect.append(local, [tmp_path / "days" / "20240103.parquet"], source="features")
+    assert appended.published and appended.added > 0
+    assert transect.transpose(store, tmp_path / "by_date").written == 0
+    files = {path.name: path.read_bytes() for path in (tmp_path / "by_date").glob("2*.parquet")}
+    assert files == written(local, tmp_path / "local") and "20240103.parquet" in files
     # The next night there are two sources.
     change(tmp_path / "features")
     [update] = [line for line in code.splitlines() if line.startswith("transect.dask.update(")]

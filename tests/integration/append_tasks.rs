@@ -132,8 +132,13 @@ fn tasks_append_to_one_of_several_sources_and_leave_columns_out() {
     // Rows whose key no other source has are left out.
     let report = world.appended(&files, &named, &SPLITS).unwrap();
     assert!(report.published && report.left_out > 0, "{report:?}");
-    for configure in [&|append| append, &|append| append.source_name("none")] as [Configure; 2] {
-        assert!(world.appended(&files, configure, &[(1, 1)]).is_err());
+    let refused: [(Configure, &str); 2] = [
+        (&|append| append, "has the sources source and other; source says whose rows these are"),
+        (&|append| append.source_name("none"), "source \"none\" in "),
+    ];
+    for (configure, why) in refused {
+        let told = world.appended(&files, configure, &[(1, 1)]).unwrap_err().to_string();
+        assert!(told.contains(why), "{told}");
     }
     let why = world.appended(&files, &|append| named(append).exclude(["nowhere"]), &[(2, 2)]).unwrap_err().to_string();
     assert!(why.contains("\"nowhere\", which is not there"), "{why}");
@@ -327,5 +332,9 @@ fn check_files(mut before: Files, lost: u8, split: (usize, usize), replace: bool
     let is_file = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
     let files: Vec<PathBuf> = files.filter(is_file).collect();
     let mut world = World::new(place, &SourceOptions::default());
-    let _ = world.appended(&files, &|append| append.replace(replace), &[split]);
+    let report = world.appended(&files, &|append| append.replace(replace), &[split]).unwrap();
+    assert_eq!((&report.skipped[..], report.read_files), (&[][..], files.len() as u64));
+    // Nothing that the store had is not in the output, too.
+    let [probe, local] = [probe, world.local()].map(|path| super::updates::rows_of(&Store::open(path).unwrap()));
+    assert_eq!(local, probe);
 }

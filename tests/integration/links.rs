@@ -232,6 +232,8 @@ fn a_lock_that_another_store_has_too_is_refused_and_left_as_it_is() {
     let (lock, other) = (place.store().join("LOCK"), place.path("other"));
     fs::hard_link(&lock, &other).unwrap();
     let before = fs::read(&lock).unwrap();
+    // Nobody keeps a reader from either.
+    assert_whole(&Store::open(place.store()).unwrap());
     let refused = Update::new(place.store()).run().unwrap_err().to_string();
     assert!(refused.contains("LOCK is a hard link") && refused.contains("cp LOCK own"), "{refused}");
     assert_eq!(fs::read(&other).unwrap(), before);

@@ -10,7 +10,7 @@ use std::thread;
 use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
 use proptest::prelude::*;
 use transect::source::{FilesBy, InputFormat, Pattern, SourceOptions};
-use transect::storage::Disk;
+use transect::storage::{Disk, Operation};
 use transect::{Build, BuildReport, Error, Guard, Store, TaskSplit, Tasks, Transpose};
 
 use super::model::{Files, files};
@@ -184,7 +184,8 @@ fn a_plan_that_is_not_there_is_told_in_one_way_and_one_of_other_tasks_in_true_wo
     for path in ["none.json", "none/plan.json", "none/of/these/plan.json"] {
         let why = Tasks::open(place.path(path)).err().unwrap();
         assert!(matches!(why, Error::Refused { .. }), "{why:?}");
-        assert!(why.to_string().ends_with("plan.json is not there; name a plan of tasks") == (path != "none.json"));
+        let told = format!("{} is not there; name a plan of tasks", place.path(path).display());
+        assert_eq!(why.to_string(), told);
     }
     let path = plan(&place, "own", &SourceOptions::default(), 1, 1);
     let rest = fs::read_to_string(&path).unwrap()[31..].replace("\"tasks\":1", "\"tasks\":7");
@@ -329,10 +330,18 @@ fn tasks_may_be_run_in_any_order_twice_at_once_and_after_the_commit() {
 
 /// A disk that fails from its operation `at` on, as if the process had died before it, and how many there were.
 pub fn dying(at: usize) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
+    dying_with(at, |_| Ok(()))
+}
+
+/// A disk that is as `hook` has it up to its operation `at`.
+pub fn dying_with(
+    at: usize,
+    hook: fn(&Operation) -> std::io::Result<()>,
+) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
     let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = Arc::clone(&done);
-    let disk = Disk::with_hook(move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < at {
-        true => Ok(()),
+    let disk = Disk::with_hook(move |operation| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < at {
+        true => hook(&operation),
         false => Err(std::io::Error::from_raw_os_error(5)),
     });
     (disk, done)

@@ -20,7 +20,7 @@ use transect::{
 use super::alike::{SPLITS, World, copy, plan_of, said, update};
 use super::model::{Files, files};
 use super::panels::{Place, assert_whole, batch, cases, copy_dir, entries, small_panel, write_parquet};
-use super::tasks::{bars, coming_back, days, die_everywhere, dying, spoil, texts, texts_panel};
+use super::tasks::{bars, coming_back, days, die_everywhere, dying, dying_with, spoil, texts, texts_panel};
 
 pub fn numbers(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
@@ -355,17 +355,69 @@ fn a_commit_that_died_is_run_again_though_what_no_version_uses_was_collected() {
     assert_eq!(sealed(), 0);
 }
 
+/// Fails as a file system does that gives a file one name.
+fn without_links(operation: &Operation) -> std::io::Result<()> {
+    match operation {
+        Operation::Link(..) => Err(std::io::Error::from_raw_os_error(1)),
+        _ => Ok(()),
+    }
+}
+
 /// Some file systems give a file one name: there the commit moves segments.
 #[test]
 fn where_files_have_one_name_a_commit_moves_segments() {
     let (world, path) = planned(&Guard::ALL);
     all_but_commit(&tasks(&path)).unwrap();
-    let disk = Disk::with_hook(|operation| match operation {
-        Operation::Link(..) => Err(std::io::Error::from_raw_os_error(1)),
-        _ => Ok(()),
-    });
+    let disk = Disk::with_hook(|operation| without_links(&operation));
     assert!(UpdateTasks::open_on(&path, disk).unwrap().commit().unwrap().published);
     assert_whole(&Store::open(world.place.path("own.store")).unwrap());
+}
+
+/// What such a commit has moved is nobody's once it died: a collection takes it, and the next commit says which bands are
+/// to be sealed again, each once.
+#[test]
+fn where_files_have_one_name_what_a_collection_took_from_a_dead_commit_is_sealed_again() {
+    let (world, path) = planned(&Guard::ALL);
+    all_but_commit(&tasks(&path)).unwrap();
+    update(&world.local()).run().unwrap();
+    let (own, staging) = (world.place.path("own.store"), world.place.path("own.staging"));
+    let kept = [&own, &staging].map(|dir| (dir.clone(), dir.with_extension("kept")));
+    kept.iter().for_each(|(dir, kept)| copy_dir(dir, kept));
+    let bands = tasks(&path).bands();
+    let (mut most, mut untouched) = (0, 0);
+    for at in 0.. {
+        let (disk, done) = dying_with(at, without_links);
+        let first = UpdateTasks::open_on(&path, disk).unwrap().commit();
+        if done.load(Ordering::SeqCst) <= at {
+            assert!(first.unwrap().published);
+            break;
+        }
+        Collect::new(&own).run().unwrap();
+        let mut sealed = Vec::new();
+        let report = loop {
+            let why = match tasks(&path).commit() {
+                Ok(report) => break report,
+                Err(why) => why,
+            };
+            assert!(matches!(why, Error::Corrupt { .. }), "{at}: {why}");
+            let told = why.to_string();
+            let band = told.split("; run seal ").nth(1).and_then(|rest| rest.strip_suffix(" again")?.parse().ok());
+            let band: usize = band.unwrap_or_else(|| panic!("{at}: {told}"));
+            assert!(told.contains(": it is gone") && band < bands && !sealed.contains(&band), "{at}: {told}");
+            assert!(!tasks(&path).seal(band).unwrap().was_done);
+            sealed.push(band);
+        };
+        assert_eq!(report.version, 2, "{at}");
+        let [local, own] = [&world.local(), &own].map(|path| Store::open(path).unwrap());
+        assert_eq!(super::updates::rows_of(&local), super::updates::rows_of(&own), "{at}");
+        assert_whole(&own);
+        (most, untouched) = (sealed.len().max(most), untouched + usize::from(sealed.is_empty()));
+        for (dir, kept) in &kept {
+            fs::remove_dir_all(dir).unwrap();
+            copy_dir(kept, dir);
+        }
+    }
+    assert!(most > 0 && untouched > 0, "{most} bands at most, and none {untouched} times");
 }
 
 #[test]

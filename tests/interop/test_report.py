@@ -42,12 +42,13 @@ def script(tmp_path_factory):
 
 
 def opened(chromium, script, page, code, store):
-    """What the script finds on the page of `store`, whose versions are as `coverage` and `log` say."""
-    versions = transect.run("coverage", store, "--json").report["versions"]
+    """What the script finds on the page of `store`, which has to say what `coverage` and `log` say."""
+    coverage = transect.run("coverage", store, "--json").report
     logged = transect.run("log", store, "--json").report["versions"]
-    assert [one["dirty_dates"] for one in versions] == [one["dirty_dates"] for one in logged]
+    assert [one["dirty_dates"] for one in coverage["versions"]] == [one["dirty_dates"] for one in logged]
     file = page.with_suffix(".json")
-    file.write_text(json.dumps(versions))
+    columns = [{"name": column["name"], "years": column["years"]} for column in coverage["columns"] if column["years"]]
+    file.write_text(json.dumps({"dates": coverage["dates"], "columns": columns, "versions": coverage["versions"]}))
     done = subprocess.run(["node", script, chromium, page, code, file], capture_output=True, timeout=240)
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
     return json.loads(done.stdout)
@@ -98,8 +99,9 @@ def test_the_page_opens_and_answers_without_an_error(chromium, script, dates, st
     report = transect.run("report", store, page, "--json").report
     assert report["bytes"] == page.stat().st_size < 200_000
     found = opened(chromium, script, page, CODE, store)
-    assert set(found) == {"light_ms", "dark_ms", "stocks_of_a_line", "unusual"}
+    assert set(found) == {"light_ms", "dark_ms", "stocks_of_a_line", "unusual", "too_long"}
     assert (found["stocks_of_a_line"] > 1) == (stocks > 1240)
+    assert (found["unusual"], found["too_long"]) == (0, 0)
 
 
 def test_the_page_of_the_demo_opens(chromium, script, tmp_path):
@@ -125,9 +127,9 @@ def test_the_calendar_says_which_dates_each_version_dirtied(chromium, script, tm
     transect.build(prices, store)
     transect.build(prices, store, "--force", "--keep", "30")
     night = ["update", store, "--allow", "pruned-rows"]
-    panel(prices, [1, 2, 3, 5], size=1.0)
+    panel(prices, [1, 2, 3, 5, 9], size=1.0)
     transect.run(*night)
-    panel(prices, [1, 3, 5], weeks=1, size=2.0)  # one month goes, and of another most dates
+    panel(prices, [1, 3, 5], weeks=1, size=2.0)  # two months go, the last of them, and of another most dates
     transect.run(*night)
     panel(flows, [1, 3], columns=["flow"])
     transect.run("source", "add", store, flows)
@@ -140,7 +142,24 @@ def test_the_calendar_says_which_dates_each_version_dirtied(chromium, script, tm
     transect.run(*night)
     page = tmp_path / "report.html"
     transect.run("report", store, page)
-    opened(chromium, script, page, "S3", store)
+    versions = transect.run("coverage", store, "--json").report["versions"]
+    lost = {one["version"]: one["change"]["lost"] for one in versions if one["change"] and one["change"]["lost"]}
+    assert lost == {6: ["beta"], 8: ["flow"], 10: ["flow"]}
+    assert opened(chromium, script, page, "S3", store)["too_long"] == 0
+
+
+def test_a_page_that_cannot_tell_all_by_date_says_of_which_versions(chromium, script, tmp_path):
+    source, store, page = tmp_path / "source", tmp_path / "store", tmp_path / "report.html"
+    source.mkdir()
+    dates = [datetime.date(2000, 1, 1) + datetime.timedelta(days=n) for n in range(9000)]
+    pyarrow.parquet.write_table(pyarrow.table({"trade_date": dates[:1], "size": [1.0]}), source / "T.parquet")
+    for night in range(26):
+        sizes = [float(n % 97 + night) for n in range(len(dates))]
+        pyarrow.parquet.write_table(pyarrow.table({"trade_date": dates, "size": sizes}), source / "S.parquet")
+        transect.run(*(["update", store, "--keep", "2"] if night else ["build", source, store]))
+    transect.run("report", store, page)
+    # Two bytes a date and version, of 400,000.
+    assert opened(chromium, script, page, "S", store)["too_long"] == 25 - 400_000 // 18_000
 
 
 def test_a_page_of_an_older_version_calls_none_live_but_the_live_one(tmp_path):

@@ -307,10 +307,14 @@ mod tests {
         let [_, nullable, floats, ..] = columns();
         let texts_of: ArrayRef = Arc::new(dates());
         type Direct = fn(&Chunks, usize) -> Option<ArrayRef>;
-        let cases: [(&ArrayRef, WriterPropertiesBuilder, Direct); 3] = [
+        let second = WriterVersion::PARQUET_2_0;
+        let cases: [(&ArrayRef, WriterPropertiesBuilder, Direct); 6] = [
             (&nullable, plain(), plain_numbers),
+            (&nullable, plain().set_writer_version(second), plain_numbers),
             (&floats, plain().set_compression(Compression::SNAPPY), plain_numbers),
+            (&floats, plain().set_compression(Compression::SNAPPY).set_writer_version(second), plain_numbers),
             (&texts_of, WriterProperties::builder(), texts),
+            (&texts_of, WriterProperties::builder().set_writer_version(second), texts),
         ];
         for (array, properties, direct) in cases {
             let bytes = file(array, true, properties);

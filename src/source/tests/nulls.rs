@@ -34,18 +34,22 @@ fn types() -> Vec<DataType> {
     ]
 }
 
-/// Files of so many dates and a column `x`: Parquet in pages of either version, in one group or in several, and Arrow.
+/// Files of so many dates and a column `x`: Parquet in pages of either version, in one group or in several, each of one
+/// page or of many, and Arrow.
 fn files(x: &ArrayRef) -> Vec<(InputFormat, Vec<u8>)> {
     let days: ArrayRef = Arc::new(arrow_array::Date32Array::from_iter_values(0..x.len() as i32));
     let fields = vec![Field::new("date", DataType::Date32, true), Field::new("x", x.data_type().clone(), true)];
     let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![days, x.clone()]).unwrap();
     let mut files = Vec::new();
-    for (version, group) in [(WriterVersion::PARQUET_1_0, 7), (WriterVersion::PARQUET_2_0, 1 << 20)] {
-        let properties = WriterProperties::builder().set_writer_version(version);
-        let properties = properties.set_max_row_group_row_count(Some(group)).build();
-        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap();
-        writer.write(&rows).unwrap();
-        files.push((InputFormat::Parquet, writer.into_inner().unwrap()));
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for (group, page) in [(7, 1 << 20), (1 << 20, 1 << 20), (1 << 20, 500)] {
+            let properties = WriterProperties::builder().set_writer_version(version).set_write_batch_size(100);
+            let properties = properties.set_data_page_row_count_limit(page).set_dictionary_enabled(page > 500);
+            let properties = properties.set_max_row_group_row_count(Some(group)).build();
+            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap();
+            writer.write(&rows).unwrap();
+            files.push((InputFormat::Parquet, writer.into_inner().unwrap()));
+        }
     }
     let mut writer = FileWriter::try_new(Vec::new(), &rows.schema()).unwrap();
     writer.write(&rows).unwrap();
