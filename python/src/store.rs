@@ -37,6 +37,7 @@ pub struct Store(pub transect::Store);
 #[pyclass(frozen, module = "transect._transect")]
 pub struct Answer {
     found: transect::store::Answer,
+    universe: Option<Universe>,
     /// What ended a stream of it. The reader of the stream makes an error of its own of that.
     failure: Arc<Mutex<Option<transect::Error>>>,
 }
@@ -234,7 +235,7 @@ impl Store {
         let universe = universe.map(|universe| members(&self.0, universe)).transpose()?;
         let request = Request { columns, dates, stocks, at, universe, types, ..Request::default() };
         let answer = py.detach(|| self.0.answer(&request));
-        let answer = answer.map(|found| Answer { found, failure: Arc::default() });
+        let answer = answer.map(|found| Answer { found, universe: request.universe, failure: Arc::default() });
         answer.map_err(|error| raised(py, &error))
     }
 
@@ -303,6 +304,13 @@ pub fn members(store: &transect::Store, universe: &Bound<'_, PyAny>) -> PyResult
 
 #[pymethods]
 impl Answer {
+    /// What to tell of the universe.
+    fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let notes = |universe: &Universe| universe.notes(self.found.store());
+        let notes = py.detach(|| self.universe.as_ref().map(notes).transpose());
+        notes.map(Option::unwrap_or_default).map_err(|error| raised(py, &error))
+    }
+
     fn dates(&self, py: Python<'_>) -> PyResult<Buffer> {
         self.found.dates().map(|dates| days(&dates)).map_err(|error| raised(py, &error))
     }

@@ -4,6 +4,7 @@ import datetime
 import os
 import signal
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 
 import transect
 
+WHO = {"date": "20240106", "code": "nobody"}
 ROWS = {"date": ["2024-01-02", "2024-01-03", "2024-01-03"], "code": ["BRK.B", "000001.SZ", "nobody"]}
 
 
@@ -32,6 +34,7 @@ def frames():
 
 
 @pytest.mark.parametrize("kind", frames())
+@pytest.mark.filterwarnings("ignore:the universe names")
 def test_members_come_as_any_frame_of_dates_and_codes(store, kind):
     universe = frames()[kind]
     scan = store.scan(columns=["close"], universe=universe)
@@ -42,6 +45,27 @@ def test_members_come_as_any_frame_of_dates_and_codes(store, kind):
     assert matrix.present.sum() == 2 and matrix.values[2, 0] == 2.0 and np.isnan(matrix.values[0]).all()
 
 
+def test_dates_and_codes_that_the_store_lacks_are_told_to_who_names_them(store, tmp_path):
+    told = [f"the universe names 1 {what} that the store lacks: {name}" for what, name in WHO.items()]
+    rows = {"date": [*ROWS["date"], "2024-01-06"], "code": [*ROWS["code"], "BRK.B"]}
+    pq.write_table(pa.table(rows), tmp_path / "members.parquet")
+    for universe in (pl.DataFrame(rows), tmp_path / "members.parquet"):
+        for ask in (
+            lambda universe: store.matrix("close", universe=universe),
+            lambda universe: store.scan(columns=["close"], universe=universe),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                ask(universe)
+            assert [str(warning.message) for warning in caught] == told
+            assert {(warning.category, warning.filename) for warning in caught} == {(UserWarning, __file__)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.matrix("close", universe=pl.DataFrame(rows)[:2])
+        store.matrix("lots", fill=0, universe="halted")
+
+
+@pytest.mark.filterwarnings("ignore:the universe names")
 def test_a_column_of_the_store_or_a_file_is_a_universe(store, tmp_path):
     halted = store.scan(universe="halted").to_polars()
     assert halted["ts_code"].to_list() == ["000001.SZ", "600000.SH"] and halted["halted"].all()

@@ -282,7 +282,8 @@ class Store:
         not there.
 
         `universe` leaves rows out that are no members on their date: the name of a boolean column, a frame with a
-        column of dates and one of codes, or the path of a Parquet file of such.
+        column of dates and one of codes, or the path of a Parquet file of such. Dates and codes that the store lacks
+        are passed over, and told by a warning.
 
         >>> store.scan(columns=["close"], universe="is_member").to_polars().height
         6
@@ -293,7 +294,9 @@ class Store:
         universe = None if universe is None else self._members(universe)
         asked: dict[str, Any] = {"columns": columns, "stocks": stocks, "universe": universe}
         chosen: dict[str, Any] = {"start": start, "end": end, "dates": dates}
-        return Scan(self._for_frames(), self._answer(**asked, **chosen), asked, chosen)
+        answer = self._answer(**asked, **chosen)
+        _warn(answer, 3)
+        return Scan(self._for_frames(), answer, asked, chosen)
 
     def matrix(
         self,
@@ -324,6 +327,7 @@ class Store:
 
     def _matrix(self, column: str, fill: float | int | None, **asked: Any) -> Matrix:
         answer = self._answer([text("column", column)], **asked)
+        _warn(answer, 4)
         if column not in self.columns:
             raise NotFound(f"{column!r} is a key of the panel and no value; name another column")
         return Matrix(column, _dates.array(answer.dates()), answer.matrix(fill))
@@ -544,6 +548,15 @@ class Store:
 def absolute(path: str) -> str:
     """The same place from any directory. What `..` means after a link is for the system to say."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
+def _warn(answer: _transect.Answer, stacklevel: int) -> None:
+    """Says what there is to tell of the universe, to who asked so many calls above."""
+    for note in answer.notes():
+        # Slow to import: only where it is needed.
+        import warnings
+
+        warnings.warn(note, stacklevel=stacklevel)
 
 
 def number_of(path: str, version: SupportsIndex) -> int:

@@ -14,6 +14,7 @@ use super::section::Section;
 use super::view::Store;
 use crate::error::{Error, Result};
 use crate::format::checksum;
+use crate::hint::{counted, listed};
 use crate::key::Date;
 
 /// Names of a date column, beside the store's own.
@@ -32,11 +33,24 @@ pub enum Universe {
 }
 
 impl Universe {
-    /// The dates and the codes of its rows that `store` lacks.
+    /// What to tell of its dates and codes that `store` lacks, which are passed over. Looks at each of its rows.
     ///
     /// # Errors
     /// When its rows have none, or the catalog is damaged.
-    pub(crate) fn unknown(&self, store: &Store) -> Result<(BTreeSet<Date>, BTreeSet<String>)> {
+    pub fn notes(&self, store: &Store) -> Result<Vec<String>> {
+        let (dates, codes) = self.unknown(store)?;
+        let dates = (dates.iter().map(Date::to_string).collect(), "date", "dates");
+        let unknown: [(Vec<String>, &str, &str); 2] = [dates, (codes.into_iter().collect(), "code", "codes")];
+        let some = unknown.iter().filter(|(names, ..)| !names.is_empty());
+        let note = |(names, one, many): &(Vec<String>, &str, &str)| {
+            let count = counted(names.len(), one, many);
+            format!("the universe names {count} that the store lacks: {}", listed(names))
+        };
+        Ok(some.map(note).collect())
+    }
+
+    /// The dates and the codes of its rows that `store` lacks.
+    fn unknown(&self, store: &Store) -> Result<(BTreeSet<Date>, BTreeSet<String>)> {
         let (mut dates, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         let Universe::Rows(batches) = self else { return Ok((dates, unknown)) };
         let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();

@@ -20,8 +20,7 @@ use super::unit::{Unit, units};
 use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
-use crate::hint::{counted, listed};
-use crate::key::Date;
+use crate::hint::listed;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, Format, NewFile, Partition, Scratch, in_parquet, temporary_name};
@@ -266,13 +265,7 @@ impl<'a> Transpose<'a> {
         let mut notes: Vec<String> = work.note.iter().cloned().collect();
         notes.extend(notes_of_types(plan, self.shape.format));
         if let Some(universe) = &self.universe {
-            let (dates, codes) = universe.unknown(self.store)?;
-            let dates = (dates.iter().map(Date::to_string).collect(), "date", "dates");
-            let unknown: [(Vec<String>, &str, &str); 2] = [dates, (codes.into_iter().collect(), "code", "codes")];
-            for (names, one, many) in unknown.iter().filter(|(names, ..)| !names.is_empty()) {
-                let count = counted(names.len(), one, many);
-                notes.push(format!("the universe names {count} that the store lacks: {}", listed(names)));
-            }
+            notes.extend(universe.notes(self.store)?);
         }
         let mut report = TransposeReport {
             version: self.store.version(),
