@@ -169,6 +169,17 @@ impl Reason {
         }
     }
 
+    /// Makes ways out that have a setting of which this holds replace what is there.
+    pub(crate) fn force(&mut self, replaces: impl Fn(&Setting) -> bool) {
+        for remedy in &mut self.remedies {
+            if let Remedy::Set { settings, .. } = remedy
+                && settings.iter().any(&replaces)
+            {
+                settings.push(Setting::Force);
+            }
+        }
+    }
+
     /// The memory that is said to help.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.remedies.iter().find_map(|remedy| match remedy {

@@ -85,8 +85,8 @@ pub enum Setting {
     Ignore(String),
     /// Whether the rows of files that are gone go, too.
     Prune,
-    /// The name of the code's column.
-    CodeColumn,
+    /// The name of the code's column; empty where only the reader knows it.
+    CodeColumn(String),
     /// The columns that may hold the date, the first one in a file wins.
     DateColumn(Vec<String>),
     /// How dates in text are spelt, as a strftime format.
@@ -321,7 +321,7 @@ impl Setting {
             Setting::CodeMap => "code-map",
             Setting::Ignore(_) => "ignore",
             Setting::Prune => "prune",
-            Setting::CodeColumn => "code-column",
+            Setting::CodeColumn(_) => "code-column",
             Setting::DateColumn(_) => "date-column",
             Setting::DateFormat(_) => "date-format",
             Setting::DateName => "date-name",
@@ -366,6 +366,7 @@ impl fmt::Display for Setting {
             | Setting::FilesBy(value)
             | Setting::Pattern(value)
             | Setting::CodeTemplate(value)
+            | Setting::CodeColumn(value)
             | Setting::Ignore(value)
             | Setting::DateFormat(value)
             | Setting::Epoch(value)

@@ -138,13 +138,14 @@ impl Words for InPython {
 fn argument(setting: &Setting, call: Call) -> String {
     let name = setting.name().replace('-', "_");
     match (call, setting) {
-        (Call::Write, Setting::CodeColumn) => return "code=NAME".to_owned(),
+        (Call::Write, Setting::CodeColumn(column)) if column.is_empty() => return "code=NAME".to_owned(),
+        (Call::Write, Setting::CodeColumn(column)) => return format!("code={column:?}"),
         (Call::Write, Setting::DateColumn(names)) => {
             return names.first().map_or_else(|| "date=NAME".to_owned(), |name| format!("date={name:?}"));
         }
         (Call::Write, Setting::Force) => return "mode=\"overwrite\"".to_owned(),
         // What is appended has the names and types of the store.
-        (Call::Append, Setting::CodeColumn | Setting::DateColumn(_)) => return "the store's name for it".to_owned(),
+        (Call::Append, Setting::CodeColumn(_) | Setting::DateColumn(_)) => return "the store's name for it".to_owned(),
         (Call::Append, Setting::Cast(casts)) => {
             let casts: Vec<String> = casts.iter().map(|cast| format!("{:?} as {}", cast.column, cast.to)).collect();
             return format!("giving {}", casts.join(", "));
@@ -154,11 +155,13 @@ fn argument(setting: &Setting, call: Call) -> String {
     match setting {
         // Rows are of one source.
         Setting::Source(name) if name.is_empty() => "source=NAME".to_owned(),
+        Setting::CodeColumn(column) if column.is_empty() => format!("{name}=NAME"),
         Setting::Source(name) => format!("sources={name:?}"),
         Setting::Input(text)
         | Setting::FilesBy(text)
         | Setting::Pattern(text)
         | Setting::CodeTemplate(text)
+        | Setting::CodeColumn(text)
         | Setting::Ignore(text)
         | Setting::DateFormat(text)
         | Setting::Epoch(text)
@@ -195,7 +198,7 @@ fn argument(setting: &Setting, call: Call) -> String {
         Setting::Memory(bytes) => format!("memory=\"{}MiB\"", bytes.div_ceil(1 << 20)),
         Setting::Wait => "wait=\"10m\"".to_owned(),
         Setting::NoDate => "date=False".to_owned(),
-        Setting::CodeColumn | Setting::DateName => format!("{name}=NAME"),
+        Setting::DateName => format!("{name}=NAME"),
         Setting::Folder => format!("{name}=DIR"),
         Setting::Zone | Setting::NaiveZone => format!("{name}=ZONE"),
         Setting::Roll => format!("{name}=TIME"),

@@ -152,7 +152,11 @@ impl Words for Speaker {
             Some(words) => Some(format!("`transect {SET} {store} {words}`")),
             // Of one of several sources another store would not help.
             None if settings.iter().any(|setting| matches!(setting, Setting::Source(_))) => None,
-            None if has_all("build") => Some(format!("`transect build SRC STORE {}`", options()?)),
+            None if has_all("build") => {
+                let replaces = settings.contains(&Setting::Force) && !is_task(self.command);
+                let store = if replaces { &store } else { "STORE" };
+                Some(format!("`transect build SRC {store} {}`", options()?))
+            }
             None => None,
         }
     }
@@ -187,12 +191,13 @@ fn with_value(setting: &Setting, value: &str) -> String {
 fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(with_value(setting, value));
     match setting {
-        Setting::Source(value) if value.is_empty() => with("NAME"),
+        Setting::Source(value) | Setting::CodeColumn(value) if value.is_empty() => with("NAME"),
         Setting::Source(value)
         | Setting::Input(value)
         | Setting::FilesBy(value)
         | Setting::Pattern(value)
         | Setting::CodeTemplate(value)
+        | Setting::CodeColumn(value)
         | Setting::Ignore(value)
         | Setting::DateFormat(value)
         | Setting::Epoch(value)
@@ -213,7 +218,7 @@ fn spelt(setting: &Setting) -> Option<String> {
             if names.iter().all(|name| is_clear(name)) { with(&list::written(names)) } else { None }
         }
         Setting::Null => with("WORD"),
-        Setting::CodeColumn | Setting::DateName => with("NAME"),
+        Setting::DateName => with("NAME"),
         Setting::Folder => with("DIR"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
         Setting::Roll => with("HH:MM"),
@@ -339,6 +344,9 @@ mod tests {
                 vec![Setting::Source("v".to_owned()), Setting::Prune],
                 "`transect update s --source v --prune`",
             ),
+            ("", vec![casts(), Setting::Force], "`transect build SRC s --cast 'a b=Utf8' --cast c=Utf8 --force`"),
+            ("update", vec![Setting::CodeColumn(String::new())], "`transect build SRC STORE --code-column NAME`"),
+            ("build", vec![Setting::CodeColumn("a b".to_owned())], "--code-column 'a b'"),
             ("update", vec![Setting::Live(3)], "`transect gc s --live 3`"),
             ("gc", vec![Setting::Live(3)], "--live 3"),
         ] {

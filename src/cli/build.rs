@@ -41,7 +41,8 @@ pub fn run(args: MakeArgs, quiet: bool) -> anyhow::Result<Exit> {
         Some(_) => "--json lists all".to_owned(),
         None => format!("`transect info {} --json` lists all", output::quoted(&store)),
     };
-    let speaker = Speaker::new("build", &args.store);
+    // A store that was built is there, and is not built again with other options.
+    let speaker = if stop.is_none() { Speaker::afterwards(&args.store) } else { Speaker::new("build", &args.store) };
     skips::say_skipped(&report.skipped, report.files, &speaker, &all);
     let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,

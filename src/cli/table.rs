@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::output;
 
-/// The widest a column gets; longer texts are cut.
+/// The widest that a column gets on a terminal; longer texts are cut there.
 const WIDEST: usize = 40;
 
 /// Which side a column's texts keep to.
@@ -21,13 +21,16 @@ pub enum Align {
 pub struct Table {
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
+    /// The widest that a column gets.
+    widest: usize,
 }
 
 impl Table {
     /// A table with these columns.
     pub fn new(columns: &[(&str, Align)]) -> Table {
         let header = columns.iter().map(|(name, _)| output::escape(name)).collect();
-        Table { aligns: columns.iter().map(|&(_, align)| align).collect(), rows: vec![header] }
+        let widest = if io::stdout().is_terminal() { WIDEST } else { usize::MAX };
+        Table { aligns: columns.iter().map(|&(_, align)| align).collect(), rows: vec![header], widest }
     }
 
     /// Adds a row of as many texts as there are columns.
@@ -76,7 +79,7 @@ impl Table {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].width().min(WIDEST)).max().unwrap_or(0);
+        let width = |column: usize| self.rows.iter().map(|row| row[column].width().min(self.widest)).max().unwrap_or(0);
         (0..self.aligns.len()).map(width).collect()
     }
 }
@@ -87,7 +90,7 @@ impl std::fmt::Display for Table {
         for row in &self.rows {
             let mut line = String::new();
             for ((text, width), align) in row.iter().zip(&widths).zip(&self.aligns) {
-                let text = cut(text);
+                let text = cut(text, self.widest);
                 let space = " ".repeat(width.saturating_sub(text.width()));
                 match align {
                     Align::Left => line.extend([text.as_str(), &space, "  "]),
@@ -101,14 +104,14 @@ impl std::fmt::Display for Table {
 }
 
 /// `text`, its end replaced by an ellipsis if it is too wide.
-fn cut(text: &str) -> String {
-    if text.width() <= WIDEST {
+fn cut(text: &str, widest: usize) -> String {
+    if text.width() <= widest {
         return text.to_owned();
     }
     let mut width = 1;
     let fits = |c: &char| {
         width += c.width().unwrap_or(0);
-        width <= WIDEST
+        width <= widest
     };
     text.chars().take_while(fits).chain(['…']).collect()
 }
@@ -141,8 +144,9 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut() {
-        assert_eq!(cut(&"字".repeat(30)).width(), 39);
-        assert_eq!(cut(&"x".repeat(41)).chars().count(), 40);
-        assert_eq!(cut(&"x".repeat(40)), "x".repeat(40));
+        assert_eq!(cut(&"字".repeat(30), 40).width(), 39);
+        assert_eq!(cut(&"x".repeat(41), 40).chars().count(), 40);
+        assert_eq!(cut(&"x".repeat(40), 40), "x".repeat(40));
+        assert_eq!(cut(&"x".repeat(400), usize::MAX), "x".repeat(400));
     }
 }

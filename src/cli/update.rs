@@ -146,7 +146,8 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         (true, _) => "",
         (false, false) if report.dry_run && report.changes_anything() => " stays (--dry-run); this would change:",
         (false, false) => ", nothing changed",
-        (false, true) => " stays; this would have changed:",
+        (false, true) if report.changes_anything() => " stays; this would have changed:",
+        (false, true) => " stays; nothing would have changed",
     };
     // What is said of the store's state beneath such a line is said of the version that stays.
     let stays = if state.ends_with(':') { " (as it stays)" } else { "" };

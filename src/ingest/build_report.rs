@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow_array::Array;
 use serde::Serialize;
 
-use super::gather::intake::Gathered;
+use super::gather::intake::{Gathered, panel_of};
 use super::guard::{EXAMPLES, Guard, GuardMet, Guards, ONE, is_many};
 use super::limit::Limit;
 use super::named_codes::codes_note;
@@ -17,7 +17,7 @@ use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::skipped::Skipped;
-use crate::source::{FilesBy, Input, InputFile, KnownFile, Survey, shown};
+use crate::source::{Cast, FilesBy, Input, InputFile, KnownFile, OptionChanges, Survey, shown};
 use crate::store::{FileEntry, Snapshot};
 
 /// What a build did.
@@ -137,6 +137,21 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
     entries
 }
 
+/// Has what would help files that were skipped, and what an update may not be able to follow now that the store is there
+/// and has its columns and types, go with a build that replaces it.
+pub(super) fn told_of_a_store(files: &mut [FileEntry], survey: &Survey) {
+    let (panel, options) = (panel_of(survey), survey.options());
+    let is_too_late = |setting: &Setting| match setting {
+        Setting::Cast(casts) => {
+            let casts = casts.iter().filter_map(|cast| cast.to_string().parse::<Cast>().ok()).collect();
+            !OptionChanges { casts, ..OptionChanges::default() }.can_be_followed(&panel, options)
+        }
+        Setting::Exclude(names) => names.iter().any(|name| panel.index_of(&options.name_of(name)).is_some()),
+        _ => false,
+    };
+    files.iter_mut().filter_map(|file| file.reason.as_mut()).for_each(|reason| reason.force(is_too_late));
+}
+
 /// What the store remembers of a file that can be told to be unchanged. One that was skipped is looked at again each
 /// time: what was wrong may have lain elsewhere.
 pub(super) fn known_file(entry: &FileEntry) -> Option<KnownFile> {
@@ -184,7 +199,7 @@ pub(super) fn report(
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
     notes.extend(lone_note(survey, 0));
-    notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
+    notes.extend(date_note(survey, &gathered.read, &snapshot.date_form(), true));
     notes.extend(codes_note(survey, &gathered.read));
     BuildReport {
         version: snapshot.version,

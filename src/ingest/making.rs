@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
+use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries, told_of_a_store};
 use super::first::{SealedPieces, add_sealed, begin_history};
 use super::gather::intake::Gathered;
 use super::guard::{Guard, Guards};
@@ -66,13 +66,14 @@ impl<'a> Making<'a> {
     /// # Errors
     /// When it cannot be written, or the observer cancels.
     pub(super) fn publish(
-        self,
+        mut self,
         writer: &StoreWriter,
         mut snapshot: Snapshot,
         sections: &[(Date, u32)],
         sealed: SealedPieces,
         observer: &dyn Observer,
     ) -> Result<BuildReport> {
+        told_of_a_store(&mut self.files, self.survey);
         let contents = self.fill(writer, &mut snapshot, sections, sealed)?;
         snapshot.sources[0].tables = SnapshotTables::New(contents);
         begin_history(writer, "build", &mut snapshot, sections.len() as u64);

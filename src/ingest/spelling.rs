@@ -81,12 +81,16 @@ fn usual(forms: impl Iterator<Item = DateForm>) -> Option<DateForm> {
     winners.next().is_none().then_some(winner)
 }
 
-/// What to tell where some files do not spell dates as the panel does.
-pub(super) fn date_note(survey: &Survey, read: &[Read], panel: &DateForm) -> Option<String> {
+/// What to tell where some files do not spell dates as the panel does, of which all are `read` where it is `new`.
+pub(super) fn date_note(survey: &Survey, read: &[Read], panel: &DateForm, new: bool) -> Option<String> {
     let mut others: BTreeMap<String, (usize, &Path)> = BTreeMap::new();
+    let mut is_of_some = false;
     for (file, input) in read.iter().flat_map(|read| read.files.iter().zip(&survey.inputs[read.input].files)) {
         let form = match (&file.date_form, &file.other_form) {
-            (Some(form), _) if form.spelt() == panel.spelt() => continue,
+            (Some(form), _) if form.spelt() == panel.spelt() => {
+                is_of_some = true;
+                continue;
+            }
             (Some(form), _) => form.to_string(),
             (None, Some(other)) => other.clone(),
             (None, None) => continue,
@@ -99,7 +103,8 @@ pub(super) fn date_note(survey: &Survey, read: &[Read], panel: &DateForm) -> Opt
     let is_meant = || survey.date_cast().is_some() || survey.keeps_file_dates();
     (!others.is_empty() && !is_meant()).then(|| {
         let others: Vec<String> = others.iter().map(example).collect();
-        format!("dates are {panel}, and some files spell them otherwise ({})", others.join(", "))
+        let who = if new && !is_of_some { "all" } else { "some" };
+        format!("dates are {panel}, and {who} files spell them otherwise ({})", others.join(", "))
     })
 }
 

@@ -374,7 +374,7 @@ impl UpdateReport {
         self.merged_rows = read.iter().map(|entry| entry.merged).sum();
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
-        self.notes.extend(date_note(survey, &gathered.read, date_form));
+        self.notes.extend(date_note(survey, &gathered.read, date_form, false));
         self.notes.extend(codes_note(survey, &gathered.read));
     }
 

@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::code_map::CodeMap;
+use super::convert::surely_exact;
 use super::path::code_template::{CodeTemplate, code_of};
 use super::path::files_by::{DATE, FilesBy, YEAR};
 use super::path::ignore::Ignore;
@@ -321,6 +322,15 @@ impl OptionChanges {
         options.casts.retain(|cast| self.casts.iter().all(|other| other.column != cast.column));
         options.casts.extend(self.casts.iter().cloned());
         options
+    }
+
+    /// Whether an update of this panel, which these options read, can follow the casts whatever values it has.
+    pub(crate) fn can_be_followed(&self, panel: &PanelSchema, options: &SourceOptions) -> bool {
+        let is_exact = |Cast { column, to }: &Cast| {
+            let index = panel.index_of(&options.name_of(column));
+            index.is_none_or(|index| surely_exact(&panel.columns[index].data_type, to))
+        };
+        self.check_casts(panel, options).is_ok() && self.casts.iter().all(is_exact)
     }
 
     /// Refuses to make a column of this panel, which these options read, narrower.

@@ -1,5 +1,6 @@
-//! Every way out that a reason names is followed: the file named must be read then, and no file that was read may be
-//! lost. The panels are random and bad in every way that has a way out; so are the folders of `tests/cases`.
+//! Every way out that a reason names is followed, by another build and by an update where that has it: the file named
+//! must be read then, and no file that was read may be lost. The panels are random and bad in every way that has a way
+//! out; so are the folders of `tests/cases`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +17,8 @@ use arrow_schema::{Field, Schema};
 use transect::format::FileStatus;
 use transect::remedy::{Remedy, Setting};
 use transect::skipped::{Skipped, grouped};
-use transect::source::SourceOptions;
-use transect::{AddSource, Build, Error, Guard, Store};
+use transect::source::{OptionChanges, SourceOptions};
+use transect::{AddSource, Build, Error, Guard, Store, Update};
 
 use super::panels::{paths_in, write_parquet};
 use super::scene::Random;
@@ -40,19 +41,54 @@ struct Outcome {
     skipped: Vec<Skipped>,
 }
 
-fn build(source: &Path, told: &Told) -> Outcome {
-    let place = tempfile::tempdir().unwrap();
-    let store = place.path().join("s");
-    let build = Build::new(source, &store).options(told.options.clone()).memory(told.memory);
+impl Outcome {
+    /// What `store` says of its files, those apart that were `skipped`.
+    fn of(store: &Path, skipped: Vec<Skipped>) -> Outcome {
+        let sources = Store::open(store).unwrap().files().unwrap();
+        let read = sources.into_iter().filter(|source| source.status != FileStatus::Skipped);
+        Outcome { read: read.map(|source| source.path).collect(), skipped }
+    }
+}
+
+fn build_at(store: &Path, source: &Path, told: &Told) -> Outcome {
+    let build = Build::new(source, store).options(told.options.clone()).memory(told.memory);
     match build.workers(1).allow(Guard::ALL).run() {
-        Ok(report) => {
-            let sources = Store::open(&store).unwrap().files().unwrap();
-            let read = sources.into_iter().filter(|source| source.status != FileStatus::Skipped);
-            Outcome { read: read.map(|source| source.path).collect(), skipped: report.skipped }
-        }
+        Ok(report) => Outcome::of(store, report.skipped),
         Err(Error::Inputs { skipped, .. }) => Outcome { read: BTreeSet::new(), skipped },
         Err(error) => panic!("{}: {error} with {:?}", source.display(), told.options),
     }
+}
+
+fn build(source: &Path, told: &Told) -> Outcome {
+    let place = tempfile::tempdir().unwrap();
+    build_at(&place.path().join("s"), source, told)
+}
+
+/// What comes of a build whose store is updated with `settings`; `None` where there is no store, and for those that an
+/// update has not.
+fn build_and_update(source: &Path, told: &Told, settings: &[Setting]) -> Option<Outcome> {
+    if settings.iter().any(|setting| matches!(setting, Setting::Force | Setting::Key(_))) {
+        return None;
+    }
+    let (place, Told { options, memory }) = (tempfile::tempdir().unwrap(), with(told, settings));
+    let store = place.path().join("s");
+    if build_at(&store, source, told).read.is_empty() {
+        return None;
+    }
+    let changes = OptionChanges {
+        date_columns: options.date_columns,
+        date_format: options.date_format,
+        epoch: options.epoch,
+        drop_time: options.drop_time,
+        duplicates: Some(options.duplicates),
+        bad_dates: Some(options.bad_dates),
+        exclude: options.exclude,
+        casts: options.casts,
+        ..OptionChanges::default()
+    };
+    let report = Update::new(&store).options(changes).memory(memory).workers(1).allow(Guard::ALL).run();
+    let report = report.unwrap_or_else(|why| panic!("{}: {settings:?}: {why}", source.display()));
+    Some(Outcome::of(&store, report.skipped))
 }
 
 /// `told` with `settings` beside it, as they would be typed beside the options that were typed before.
@@ -76,6 +112,8 @@ fn with(told: &Told, settings: &[Setting]) -> Told {
             Setting::Epoch(unit) => options.epoch = Some(unit.parse().unwrap()),
             Setting::DropTime => options.drop_time = true,
             Setting::Memory(bytes) => told.memory = *bytes,
+            // Each build here makes another store.
+            Setting::Force => {}
             other => panic!("a reason of a file advises {other:?}"),
         }
     }
@@ -103,6 +141,16 @@ fn follow(source: &Path) -> usize {
                 continue;
             }
             followed += 1;
+            if let Some(now) = build_and_update(source, &told, settings) {
+                let lost: Vec<&String> = outcome.read.difference(&now.read).collect();
+                assert!(lost.is_empty(), "{}: {path}: {remedy:?} of an update loses {lost:?}", source.display());
+                let still = now.skipped.iter().find(|skipped| skipped.path == *path);
+                assert!(
+                    still.is_none_or(|still| still.reason.kind() != reason.kind()),
+                    "{}: {path}: {remedy:?} of an update: {still:?}",
+                    source.display()
+                );
+            }
             let mut told = with(&told, settings);
             let mut trail = vec![reason.to_string()];
             for _ in 0..STEPS {
@@ -278,13 +326,13 @@ fn a_cast_that_cuts_digits_is_told_as_one_that_rounds() {
     assert!(told.ends_with("reads it, rounded where it must"), "{told}");
 
     // Beside a store, the type is the store's.
-    let updated = transect::Update::new(&store).run().unwrap();
+    let updated = Update::new(&store).run().unwrap();
     let told = way_out(&updated.skipped);
     assert!(told.contains("Decimal128(38, 2)") && told.ends_with("reads it, rounded where it must"), "{told}");
 
     // Nothing is cut where the digits behind the point are naughts.
     write("B", 150_000_000_000_000_000_000, (30, 20));
-    let updated = transect::Update::new(&store).run().unwrap();
+    let updated = Update::new(&store).run().unwrap();
     let told = way_out(&updated.skipped);
     assert!(told.ends_with("decides on one type"), "{told}");
 }
@@ -322,7 +370,7 @@ fn told_with(
     };
     assert_eq!(build("s").skipped, []);
     write_dates(&source.join(name).with_extension("parquet"), dates, more);
-    let updated = transect::Update::new(&store).allow(Guard::ALL).workers(1).run().unwrap();
+    let updated = Update::new(&store).allow(Guard::ALL).workers(1).run().unwrap();
     [build("other").skipped, updated.skipped].map(|skipped| {
         assert_eq!(skipped.len(), 1, "{skipped:?}");
         skipped[0].reason.to_string()
@@ -514,7 +562,7 @@ fn a_file_whose_column_has_the_name_of_the_stores_dates_is_skipped_and_stops_no_
     write("D", &["date", "datetime"]);
     let date_columns = ["date", "trade_date", "datetime"].map(str::to_owned).to_vec();
     let changes = transect::source::OptionChanges { date_columns, ..Default::default() };
-    let report = transect::Update::new(&store).options(changes).allow(Guard::ALL).run().unwrap();
+    let report = Update::new(&store).options(changes).allow(Guard::ALL).run().unwrap();
     assert_eq!((report.added, report.skipped.len()), (1, 1), "{report:?}");
     assert_eq!(
         report.skipped[0].reason.to_string(),

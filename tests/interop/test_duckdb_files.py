@@ -66,11 +66,13 @@ def test_a_type_of_duckdb_comes_out_as_it_went_in(tmp_path, kind):
 def test_a_type_of_duckdb_without_a_place_is_named_and_excluded(tmp_path, kind, value):
     written(tmp_path / "source" / "A.parquet", kind, value)
     written(tmp_path / "source" / "B.parquet", "DOUBLE", "1.5")
-    allowed = ("--allow", "skipped-files")
-    report = transect.build(tmp_path / "source", tmp_path / "store", *allowed, expect=transect.SKIPPED)
+    allowed, store = ("--allow", "skipped-files"), tmp_path / "store"
+    report = transect.build(tmp_path / "source", store, *allowed, expect=transect.SKIPPED)
     reason = transect.skipped(report)["A.parquet"]
-    assert "its column" in reason and "which a panel cannot hold" in reason and "--exclude x leaves it out" in reason
-    transect.build(tmp_path / "source", tmp_path / "whole", "--exclude", "x")
+    assert "its column" in reason and "which a panel cannot hold" in reason
+    assert f"`transect build SRC {store} --exclude x --force` leaves it out" in reason
+    transect.build(tmp_path / "source", store, "--exclude", "x", "--force")
+    assert [column["name"] for column in transect.info(store)["columns"]] == ["ts_code", "trade_date"]
 
 
 def test_instants_of_96_bits_are_in_other_years_for_nobody(tmp_path):

@@ -8,7 +8,7 @@ use super::part::Part;
 use super::sealed::{take_segment, unstage};
 use super::tasks::Tasks;
 use crate::error::Result;
-use crate::ingest::build_report::{BuildReport, source_entries};
+use crate::ingest::build_report::{BuildReport, source_entries, told_of_a_store};
 use crate::ingest::gather::intake::Gathered;
 use crate::ingest::making::Making;
 use crate::segment::SealedSegment;
@@ -74,7 +74,9 @@ impl Tasks<'_> {
         let (parts, _) = Part::read_all(&self.staging, &self.plan, &planned)?;
         let survey = Assembled::read(&self.staging, &self.plan, &planned)?.told.left(planned);
         let read = parts.into_iter().flat_map(|part| part.read).collect();
-        Ok(source_entries(&survey, &Gathered { read, ..Gathered::default() }))
+        let mut files = source_entries(&survey, &Gathered { read, ..Gathered::default() });
+        told_of_a_store(&mut files, &survey);
+        Ok(files)
     }
 
     /// What there is to say where this plan was committed before.

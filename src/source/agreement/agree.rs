@@ -2,6 +2,7 @@
 //! because theirs do not. Pure but for what it may ask about the values of a column: see [`Question`].
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -20,7 +21,8 @@ use crate::source::options::Cast;
 use crate::source::types::{Joined, join};
 
 /// One file as far as the agreement goes.
-pub(in crate::source) struct Member {
+pub(in crate::source) struct Member<'m> {
+    pub(in crate::source) path: &'m Path,
     pub(in crate::source) schema: Arc<FileSchema>,
     /// A file without rows has no values, so it cannot contradict any type.
     pub(in crate::source) has_rows: bool,
@@ -40,8 +42,9 @@ pub(in crate::source) struct Agreement {
 /// # Errors
 /// Only those of `ask` and of `prior`.
 pub(in crate::source) fn agree(members: &[Member], prior: Option<&Prior>, ask: &Ask) -> Result<Agreement> {
+    let paths: Vec<&Path> = members.iter().map(|member| member.path).collect();
     let mut refused: Vec<Option<Reason>> = vec![None; members.len()];
-    let mut answers = Answers::new(prior, ask);
+    let mut answers = Answers::new(&paths, prior, ask);
     // Each round that does not end refuses at least one more file.
     loop {
         let columns = columns(members, &refused, prior);
@@ -84,7 +87,7 @@ struct Uses<'a> {
 }
 
 /// The columns of the files that are not refused: those of the panel before, then the others as they are first seen.
-fn columns<'a>(members: &'a [Member], refused: &[Option<Reason>], prior: Option<&Prior<'a>>) -> Vec<Uses<'a>> {
+fn columns<'a>(members: &'a [Member<'a>], refused: &[Option<Reason>], prior: Option<&Prior<'a>>) -> Vec<Uses<'a>> {
     let mut schemas: Vec<(&FileSchema, Vec<usize>)> = Vec::new();
     let mut known = HashMap::new();
     for (file, member) in members.iter().enumerate().filter(|(file, _)| refused[*file].is_none()) {
@@ -198,7 +201,7 @@ fn settle(uses: &Uses, answers: &mut Answers) -> Result<Settled, Unsettled> {
             }
         }
         for joined in choices {
-            match refuse(name, &joined, &types[..=n], &target, before, answers)? {
+            match refuse(name, &joined, &types[..=n], before, answers)? {
                 None => {
                     found = Some(joined);
                     break;
@@ -257,13 +260,12 @@ fn unit_lost(value: &Value) -> Option<DataType> {
     })
 }
 
-/// Why the last of `types` cannot join those before it, which have met at `target`, in the type `joined`, and which of
-/// its files cannot; `None` if all can.
+/// Why the last of `types` cannot join those before it in the type `joined`, and which of its files cannot; `None` if all
+/// can.
 fn refuse(
     name: &str,
     joined: &Joined,
     types: &[(&Value, Vec<usize>)],
-    target: &DataType,
     before: Option<&DataType>,
     answers: &mut Answers,
 ) -> Result<Option<(String, Vec<usize>)>, Unsettled> {
@@ -279,11 +281,11 @@ fn refuse(
         let of_type = types.iter().find(|(value, _)| value.logical == *checked);
         let suspects = of_type.map_or(&[][..], |(_, files)| files);
         let inexact = answers.no(suspects, name, &Question::Exact(joined.target.clone()))?;
-        let Some((_, example)) = inexact.first() else { continue };
+        let Some((file, example)) = inexact.first() else { continue };
         if *checked == value.logical {
             return Ok(Some((example.clone(), inexact.iter().map(|(file, _)| *file).collect())));
         }
-        let why = format!("{} cannot hold all values of a {target} file: {example}", joined.target);
+        let why = format!("{} cannot hold all values of {}: {example}", joined.target, answers.path(*file).display());
         return Ok(Some((why, files.clone())));
     }
     Ok(None)
@@ -327,7 +329,7 @@ mod tests {
     use super::*;
 
     /// A file with so many columns of a type.
-    fn member(count: usize, data_type: &DataType) -> Member {
+    fn member(count: usize, data_type: &DataType) -> Member<'static> {
         let value = |leaf: usize| Value {
             name: format!("c{leaf}"),
             own_name: format!("c{leaf}"),
@@ -345,7 +347,7 @@ mod tests {
             refusal: None,
             format: None,
         };
-        Member { schema: Arc::new(schema), has_rows: true }
+        Member { path: Path::new("A.parquet"), schema: Arc::new(schema), has_rows: true }
     }
 
     /// Each time that a file is asked it is opened, which takes as long as it has columns.

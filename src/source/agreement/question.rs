@@ -1,6 +1,7 @@
 //! What an agreement on types may ask about values: of files, and of the panel that was there before.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use arrow_schema::DataType;
 
@@ -42,6 +43,7 @@ impl From<Error> for Unsettled {
 /// What has been asked so far; a question is asked once, since its answer may take the reading of a whole column. Those of
 /// all columns are gathered, and asked together: to open a file takes as long as it has columns, whichever is looked at.
 pub(super) struct Answers<'a> {
+    paths: &'a [&'a Path],
     pub(in crate::source) prior: Option<&'a Prior<'a>>,
     ask: &'a Ask<'a>,
     /// By file, or `None` for the panel that was there before.
@@ -51,8 +53,14 @@ pub(super) struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    pub(super) fn new(prior: Option<&'a Prior<'a>>, ask: &'a Ask<'a>) -> Answers<'a> {
-        Answers { prior, ask, known: HashMap::new(), wanted: BTreeMap::new() }
+    /// Of files at `paths`.
+    pub(super) fn new(paths: &'a [&'a Path], prior: Option<&'a Prior<'a>>, ask: &'a Ask<'a>) -> Answers<'a> {
+        Answers { paths, prior, ask, known: HashMap::new(), wanted: BTreeMap::new() }
+    }
+
+    /// The path of a file.
+    pub(super) fn path(&self, file: usize) -> &'a Path {
+        self.paths[file]
     }
 
     /// Asks what is wanted; whether that was anything.

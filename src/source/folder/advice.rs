@@ -18,6 +18,7 @@ use crate::source::allowance::Allowance;
 use crate::source::content::Content;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
+use crate::source::look::settle::texts;
 use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::input_format::InputFormat;
@@ -175,10 +176,43 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
             "give the pattern of their paths, such as {{date}}/{{*}}.{}",
             options.input.usual_ending()
         )),
-        (None, None) => Remedy::Do(
-            several_codes(&looks, named, options).unwrap_or_else(|| several_files_a_stock(files, options.input)),
-        ),
+        (None, None) => of_unnamed_codes(root, readable, &read, &tried, &reads).unwrap_or_else(|| {
+            Remedy::Do(
+                several_codes(&looks, named, options).unwrap_or_else(|| several_files_a_stock(files, options.input)),
+            )
+        }),
     }
+}
+
+/// The advice to read files by date of which no column has a usual name of codes, by the name of one that may hold them.
+fn of_unnamed_codes(
+    root: &Path,
+    readable: &Path,
+    read: &Files,
+    tried: &[Layout],
+    reads: &dyn Fn(usize) -> String,
+) -> Option<Remedy> {
+    let (content, _) = Content::open(&root.join(readable)).ok()?;
+    let allowance = Allowance::new(DEFAULT_MEMORY, 1);
+    let schema = survey_file(&content, &Interner::new(read.options, &allowance)).ok()?.schema;
+    let texts = texts(read.options, &schema.columns);
+    let options = SourceOptions { code_column: Some((*texts.first()?).to_owned()), ..read.options.clone() };
+    let looks = Looks::new(root, &options);
+    let pattern = Files { looks: &looks, options: &options, all: read.all, named: read.named, own: read.own }
+        .best_by_date(tried)?;
+    let mut settings = by_date_settings(&pattern, &options);
+    let count = read.all.iter().filter(|file| pattern.fits(file)).count();
+    let condition = match &texts[..] {
+        [only] => {
+            settings.push(Setting::CodeColumn((*only).to_owned()));
+            "if that column holds their codes".to_owned()
+        }
+        several => {
+            settings.push(Setting::CodeColumn(String::new()));
+            format!("where NAME is the column that holds their codes, such as {}", listed(several))
+        }
+    };
+    Some(Remedy::Set { settings, effect: format!("{}, {condition}", reads(count)) })
 }
 
 /// The advice of a layout by stock, by which `reads` so many files are read.

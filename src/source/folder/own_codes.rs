@@ -86,7 +86,7 @@ impl OwnCodes {
                 (settings, String::new())
             }
             Agreement::Never(named, own) => {
-                settings.push(Setting::CodeColumn);
+                settings.push(Setting::CodeColumn(String::new()));
                 let column = &self.column;
                 let since = format!("since {column:?} is {own:?} in the file of {named:?}");
                 (settings, format!(", where NAME is the name of no column, {since}"))

@@ -16,6 +16,8 @@ use crate::source::date::column::can_be_date;
 use crate::source::input::parts::INDEX_NAME;
 use crate::source::input::schema::FileSchema;
 use crate::source::options::{DATE_NAMES, OptionChanges, SourceOptions};
+use crate::source::path::files_by::FilesBy;
+use crate::source::path::pattern::CODE;
 use crate::source::types::{is_text, join_text, logical};
 
 /// Further columns that a key may have.
@@ -47,7 +49,11 @@ pub(in crate::source) fn check_names(
     let excluded = options.exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
     let cast = options.casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
     let renamed = options.renames.iter().map(|rename| (Setting::Rename(Vec::new()), &rename.from));
-    let mut refused = Vec::new();
+    // Of files by date the codes stand in a column, unless their paths say them.
+    let is_by_row = options.files_by == FilesBy::Date && !options.pattern.has(CODE) && !some_are_unread;
+    let code = options.code_column.iter().filter(|name| is_by_row && !names.contains(&name.as_str()));
+    let mut refused: Vec<(Setting, &str)> =
+        code.map(|name| (Setting::CodeColumn(String::new()), name.as_str())).collect();
     for (setting, name) in chosen.chain(excluded).chain(cast).chain(renamed).filter(|(_, name)| unknown(name)) {
         // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
         match some_are_unread && !matches!(setting, Setting::Columns(_)) {
@@ -204,7 +210,7 @@ pub(in crate::source) fn check_unique(code: &str, date: &str, columns: &[Column]
         ))
     };
     if code == date || columns.iter().any(|column| column.name == code) {
-        return twice(code, "code", Setting::CodeColumn);
+        return twice(code, "code", Setting::CodeColumn(String::new()));
     }
     if columns.iter().any(|column| column.name == date) {
         return twice(date, "date", Setting::DateName);

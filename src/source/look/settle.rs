@@ -21,7 +21,7 @@ use crate::source::date::rules::DateRules;
 use crate::source::input::fields::Fields;
 use crate::source::input::parts::cast_parts;
 use crate::source::input::schema::{FileColumn, FileSchema};
-use crate::source::options::{CODE_NAME, SourceOptions};
+use crate::source::options::{self, CODE_NAME, SourceOptions};
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::pattern::CODE;
 use crate::source::read::codes::{OWN_CODE_NAMES, usual_names};
@@ -240,7 +240,22 @@ pub(in crate::source) fn usual_codes(options: &SourceOptions, columns: &[FileCol
         "no column of {whose} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
         listed(&names)
     );
-    Err(Error::refused_unless(what, [Remedy::set(Setting::CodeColumn, "says which one holds them")]))
+    let remedy = match &texts(options, columns)[..] {
+        [only] => Remedy::set(Setting::CodeColumn((*only).to_owned()), "reads it, if that column holds the codes"),
+        _ => Remedy::set(Setting::CodeColumn(String::new()), "says which one holds them"),
+    };
+    Err(Error::refused_unless(what, [remedy]))
+}
+
+/// The names of those of `columns` that have texts, and no name of dates: one that is named otherwise than usual may hold
+/// the codes.
+pub(in crate::source) fn texts<'c>(options: &SourceOptions, columns: &'c [FileColumn]) -> Vec<&'c str> {
+    let is_date = |name: &str| {
+        let usual = options::DATE_NAMES.iter().any(|usual| usual.eq_ignore_ascii_case(name));
+        usual || options.date_columns.iter().any(|column| column == name)
+    };
+    let texts = columns.iter().filter(|column| column.raw.as_ref().is_ok_and(is_text));
+    texts.map(|column| column.name.as_str()).filter(|name| !options.excludes(name) && !is_date(name)).collect()
 }
 
 /// Refuses date columns of which nothing would be left where rows are of other dates than they say.

@@ -40,8 +40,12 @@ impl Talks<'_> {
     ///
     /// # Errors
     /// When the observer cancels, or the machine fails while a file is read.
-    pub(in crate::source) fn agree(&self, parties: &[Party]) -> Result<Agreement> {
-        let member = |party: &Party| Member { schema: Arc::clone(&party.schema), has_rows: party.row_count > 0 };
+    pub(in crate::source) fn agree<'p>(&self, parties: &[Party<'p>]) -> Result<Agreement> {
+        let member = |party: &Party<'p>| Member {
+            path: party.path,
+            schema: Arc::clone(&party.schema),
+            has_rows: party.row_count > 0,
+        };
         let members: Vec<Member> = parties.iter().map(member).collect();
         let put = |(name, question): &(String, Question)| match question {
             Question::Readable(to) if self.options.key.contains(name) => (name.clone(), Question::Apart(to.clone())),

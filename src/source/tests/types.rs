@@ -241,7 +241,7 @@ fn a_value_that_does_not_survive_a_widening_refuses_the_file() {
     let source = source_of(&[late, one(arrow_array::TimestampNanosecondArray::from(vec![1]))]);
     let skipped = skipped(&source);
     assert_eq!((skipped.len(), skipped[0].0.as_str()), (1, "1.parquet"));
-    assert_mentions(&skipped[0].1, &["Timestamp(ns) cannot hold all values of a Date32 file: row 1: 7445-"]);
+    assert_mentions(&skipped[0].1, &["Timestamp(ns) cannot hold all values of 0.parquet: row 1: 7445-"]);
     // Where no nanosecond is lost, microseconds hold both.
     let late = one(Date32Array::from(vec![2_000_000]));
     assert_meet(
