@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 
+use super::code_column::usual_codes;
 use super::date::column::DateReader;
 use super::date::rules::DateRules;
 use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
-use super::look::settle::{free_date_name, usual_codes};
+use super::look::settle::free_date_name;
 use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::read::codes::no_codes;

@@ -7,6 +7,7 @@ mod agreement;
 mod allowance;
 mod arrow;
 mod becomes;
+mod code_column;
 mod code_map;
 mod content;
 mod convert;

@@ -9,7 +9,6 @@ use super::advice::nothing;
 use super::beside::{Beside, odd_codes};
 use super::meeting::{Fitting, Meeting, of_several_stocks};
 use crate::error::{Error, Result};
-pub(in crate::source) use crate::hint::counted;
 use crate::hint::nearest;
 use crate::key::NULL_PARTITION;
 use crate::reason::{Kind, Reason};

@@ -12,13 +12,13 @@ use arrow_schema::DataType;
 
 use crate::reason::{Kind, Reason};
 use crate::source::allowance::Allowance;
+use crate::source::code_column::usual_codes;
 use crate::source::content::{Content, guarded};
 use crate::source::date::column::DateReader;
 use crate::source::date::rules::DateRules;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
 use crate::source::input::schema::KeyColumn;
-use crate::source::look::settle::usual_codes;
 use crate::source::options::SourceOptions;
 use crate::source::order::NO_DAY;
 use crate::workers::DEFAULT_MEMORY;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::discover::{Found, counted, discover, skip};
+use super::discover::{Found, discover, skip};
 use crate::error::{Error, Result};
-use crate::hint::listed;
+use crate::hint::{counted, listed};
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
 use crate::skipped::{self, Skipped};

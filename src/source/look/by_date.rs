@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use super::candidate::Candidate;
-use super::settle::{Look, usual_codes};
+use super::settle::Look;
 use crate::error::{Error, Result};
 use crate::hint::counted;
 use crate::key::Date;
 use crate::remedy::{Remedy, Setting};
+use crate::source::code_column::usual_codes;
 use crate::source::date::column::DateReader;
 use crate::source::folder::layout::pattern_by_date;
 use crate::source::options::SourceOptions;

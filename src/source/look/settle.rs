@@ -12,21 +12,18 @@ use arrow_schema::DataType;
 
 use super::candidate::{Candidate, schemas};
 use crate::error::{Error, Result};
-use crate::hint::listed;
 use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
+use crate::source::code_column::{OWN_CODE_NAMES, usual_codes};
 use crate::source::date::column::DateReader;
 use crate::source::date::rules::DateRules;
-use crate::source::input::fields::Fields;
 use crate::source::input::parts::cast_parts;
-use crate::source::input::schema::{FileColumn, FileSchema};
-use crate::source::options::{self, CODE_NAME, SourceOptions};
+use crate::source::input::schema::FileSchema;
+use crate::source::options::{CODE_NAME, SourceOptions};
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::pattern::CODE;
-use crate::source::read::codes::{OWN_CODE_NAMES, usual_names};
 use crate::source::trouble::check_machine;
-use crate::source::types::{is_binary, is_text};
 use crate::workers::Workers;
 
 /// Names for a date beside a date column that stays.
@@ -213,49 +210,6 @@ fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> 
         Some(first) => usual_codes(options, &first.footer.schema.columns, &first.path.display().to_string()),
         None => Ok(CODE_NAME.to_owned()),
     }
-}
-
-/// The column of codes among `columns`, which are those of `whose`, by its name.
-///
-/// # Errors
-/// Where none has a usual one.
-pub(in crate::source) fn usual_codes(options: &SourceOptions, columns: &[FileColumn], whose: &str) -> Result<String> {
-    let is_free = |name: &str| !options.excludes(name) && !options.key.iter().any(|key| key == name);
-    let find = |are_texts: bool, holds: &dyn Fn(&FileColumn, &DataType) -> bool| {
-        let is = |column: &FileColumn| is_free(&column.name) && column.raw.as_ref().is_ok_and(|raw| holds(column, raw));
-        usual_names(are_texts)
-            .find_map(|usual| columns.iter().find(|column| column.name.eq_ignore_ascii_case(usual) && is(column)))
-    };
-    // Of numbers the reason of each file says how they are read as codes; those of csv are texts, if nothing likelier
-    // has such a name.
-    let found = find(true, &|_, raw| is_text(raw))
-        .or_else(|| find(true, &|_, raw| is_binary(raw)))
-        .or_else(|| find(false, &|_, raw| raw.is_integer()))
-        .or_else(|| find(false, &|column, _| column.fields.is_some_and(Fields::may_be_codes)));
-    if let Some(column) = found {
-        return Ok(column.name.clone());
-    }
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let what = format!(
-        "no column of {whose} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
-        listed(&names)
-    );
-    let remedy = match &texts(options, columns)[..] {
-        [only] => Remedy::set(Setting::CodeColumn((*only).to_owned()), "reads it, if that column holds the codes"),
-        _ => Remedy::set(Setting::CodeColumn(String::new()), "says which one holds them"),
-    };
-    Err(Error::refused_unless(what, [remedy]))
-}
-
-/// The names of those of `columns` that have texts, and no name of dates: one that is named otherwise than usual may hold
-/// the codes.
-pub(in crate::source) fn texts<'c>(options: &SourceOptions, columns: &'c [FileColumn]) -> Vec<&'c str> {
-    let is_date = |name: &str| {
-        let usual = options::DATE_NAMES.iter().any(|usual| usual.eq_ignore_ascii_case(name));
-        usual || options.date_columns.iter().any(|column| column == name)
-    };
-    let texts = columns.iter().filter(|column| column.raw.as_ref().is_ok_and(is_text));
-    texts.map(|column| column.name.as_str()).filter(|name| !options.excludes(name) && !is_date(name)).collect()
 }
 
 /// Refuses date columns of which nothing would be left where rows are of other dates than they say.

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use super::codes::is_of_codes;
 use crate::compare::KeyOrder;
 use crate::error::Result;
 use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{can_be_key, show};
 use crate::reason::{Kind, Reason};
+use crate::source::code_column::is_of_codes;
 use crate::source::convert::{identity, shown_value};
 
 /// A column of rows that are compared.

@@ -12,60 +12,18 @@ use arrow_select::concat::concat;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
+use crate::source::code_column::is_of_codes;
 use crate::source::code_map::CodeMap;
 use crate::source::convert::{identity, shown_value};
 use crate::source::input::schema::{FileSchema, Value};
-use crate::source::options::{CODE_NAME, SourceOptions};
+use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::timed::Timed;
 use crate::source::survey::{InputFile, Survey};
-use crate::source::types::is_text;
 use crate::source::weight::written_out;
-
-/// Names of code columns, the likelier ones first.
-pub(in crate::source) const OWN_CODE_NAMES: [&str; 8] =
-    ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
-
-/// More of them, which are no other column of a file of one stock.
-const SECTION_CODE_NAMES: [&str; 18] = [
-    "stock_id",
-    "order_book_id",
-    "s_info_windcode",
-    "wind_code",
-    "asset",
-    "sid",
-    "permno",
-    "isin",
-    "stkcd",
-    "secucode",
-    "innercode",
-    "cusip",
-    "gvkey",
-    "figi",
-    "ric",
-    "证券代码",
-    "股票代码",
-    "代码",
-];
-
-/// One that is of codes where it has texts; of numbers it may be a stock of goods.
-const TEXT_CODE_NAME: &str = "stock";
-
-/// Names of columns that hold the codes of several stocks, as texts or not, the likelier ones first; a `name` may be that
-/// of anything.
-pub(in crate::source) fn usual_names(are_texts: bool) -> impl Iterator<Item = &'static str> {
-    let all = [CODE_NAME].into_iter().chain(OWN_CODE_NAMES).chain(SECTION_CODE_NAMES);
-    all.chain(are_texts.then_some(TEXT_CODE_NAME)).filter(|name| *name != "name")
-}
 
 /// A text that is no code, as a message has it.
 const NO_TEXT: &str = "\"\"";
-
-/// Whether a column of this type holds codes by its name.
-pub(super) fn is_of_codes(name: &str, data_type: &DataType) -> bool {
-    let are_texts = is_text(data_type);
-    (are_texts || data_type.is_integer()) && usual_names(are_texts).any(|usual| usual.eq_ignore_ascii_case(name))
-}
 
 /// What helps a file of one stock that has the codes of several.
 pub(super) fn one_file_each() -> Remedy {
