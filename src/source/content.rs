@@ -155,6 +155,16 @@ impl Content {
         if stamp != expected {
             return Err(changed());
         }
+        Content::take(file, stamp, whole)
+    }
+
+    /// Opens the file at `path`, which no survey has seen, and takes its bytes, all at once if there are at most `free`.
+    pub(super) fn named(path: &Path, free: u64) -> Result<Content, Reason> {
+        let (file, stamp) = open(path)?;
+        Content::take(file, stamp, free.min(WHOLE))
+    }
+
+    fn take(file: File, stamp: Stamp, whole: u64) -> Result<Content, Reason> {
         let state = State::of(&file)?;
         if stamp.byte_len > whole {
             return Ok(Content::Disk(Arc::new(OnDisk { file, state, fresh_hash: OnceLock::new() })));

@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Date32Array, RecordBatch};
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
-use super::content::{self, Content, WHOLE, guarded};
+use super::content::{Content, guarded};
 use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
 use super::input::schema::Footer;
@@ -32,8 +32,7 @@ pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> crate::err
 
 fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Reason> {
     let allowance = Allowance::new(memory, 1);
-    let (_, stamp) = content::open(path)?;
-    let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    let content = Content::named(path, allowance.free())?;
     let mut date_columns = vec![panel.date_name.clone()];
     date_columns.extend(DATE_NAMES.map(str::to_owned).into_iter().filter(|name| *name != panel.date_name));
     let options =

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
 
 use super::allowance::{Allowance, Meter, QUARTER, whole};
-use super::content::{self, Content, WHOLE, guarded};
+use super::content::{Content, guarded};
 use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
 use super::input::parts::{cast_parts, lost_of_field};
@@ -48,10 +48,8 @@ pub(crate) fn section_date(
 ) -> Option<Date> {
     let first = || {
         let options = section_options(options, panel);
-        let (_, stamp) = content::open(path)?;
-        let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
-        let Footer { schema, .. } = survey_by_hand(path, &content, &Interner::new(&options, allowance))?;
-        let schema = in_types_of(panel, schema, &options);
+        let (content, footer) = open(path, &options, allowance)?;
+        let schema = in_types_of(panel, footer.schema, &options);
         let date = schema.date.clone()?;
         let columns = schema.open(content, allowance)?.columns(&[date.leaf], None)?;
         let days = columns.first().map(|column| days_of(&date, &column.slice(0, column.len().min(1)), &options));
@@ -62,10 +60,15 @@ pub(crate) fn section_date(
 
 /// What the Parquet, Arrow or csv file at `path` calls its columns; `None` where it does not say.
 pub(crate) fn column_names(path: &Path, options: &SourceOptions, allowance: &Arc<Allowance>) -> Option<Vec<String>> {
-    let (_, stamp) = content::open(path).ok()?;
-    let content = Content::load(path, stamp, allowance.free().min(WHOLE)).ok()?;
-    let footer = guarded(|| survey_by_hand(path, &content, &Interner::new(options, allowance))).ok()?;
+    let (_, footer) = open(path, options, allowance).ok()?;
     Some(footer.schema.columns.iter().map(|column| column.name.clone()).collect())
+}
+
+/// The file at `path`, and what it says of itself.
+fn open(path: &Path, options: &SourceOptions, allowance: &Arc<Allowance>) -> Result<(Content, Footer), Reason> {
+    let content = Content::named(path, allowance.free())?;
+    let footer = survey_by_hand(path, &content, &Interner::new(options, allowance))?;
+    Ok((content, footer))
 }
 
 /// `reason` with those of its ways out that keep to a store which is there: its columns stay, and have their types.
@@ -94,11 +97,8 @@ fn section_at<'p>(
     (panel, whole): (&'p PanelSchema, &PanelSchema),
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
-    let (_, stamp) = content::open(path)?;
-    let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    let (content, Footer { mut schema, has_attrs, row_count, .. }) = open(path, options, allowance)?;
     let meter = Meter::new(allowance);
-    let Footer { mut schema, has_attrs, row_count, .. } =
-        survey_by_hand(path, &content, &Interner::new(options, allowance))?;
     let is_of_output = |name: &str| panel.index_of(name).is_some() && options.name_of(name) != name;
     if values(&schema, panel).is_err() && schema.columns.iter().any(|column| is_of_output(&column.name)) {
         options.take_panel_names();
