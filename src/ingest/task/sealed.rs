@@ -176,17 +176,17 @@ impl Segments {
     }
 }
 
-/// Gives segments that bands sealed their names in the store.
-pub(super) struct Moving<'a> {
-    pub(super) segments: Segments,
+/// Segments that lie where bands sealed them, and get their names in the store once they are asked for.
+pub(super) struct StagedSegments<'a> {
+    pub(super) sealed: Segments,
     pub(super) staging: &'a Dir,
     pub(super) to: Dir,
 }
 
-impl Bring for Moving<'_> {
+impl Bring for StagedSegments<'_> {
     fn bring(&self, id: SegmentId, columns: &Arc<[SegmentColumn]>, row_counts: &[u32]) -> Result<SealedSegment> {
         let path = self.staging.path().join(sealed_name(id.ordinal));
-        let told = self.segments.0.get(&id.ordinal).ok_or_else(|| {
+        let told = self.sealed.0.get(&id.ordinal).ok_or_else(|| {
             Error::refused(format!("no band has sealed segment {}", id.ordinal), "plan again").about(&path)
         })?;
         let sealed = SealedSegment {

@@ -15,13 +15,14 @@ use super::assembly::Told;
 use super::changed;
 use super::part::Part;
 use super::plan::{Appending, Base, Plan};
-use super::sealed::{Moving, Sealing, Segments, unstage};
+use super::sealed::{Sealing, Segments, StagedSegments, unstage};
 use super::site::AttemptSite;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
 use crate::ingest::add::AddSource;
 use crate::ingest::append::Append;
 use crate::ingest::build_report::source_entries;
+use crate::ingest::gather::codes::AllCodes;
 use crate::ingest::gather::intake::Gathered;
 use crate::ingest::gather::sections::{FilesRead, GivenFiles};
 use crate::ingest::gather::stages::{Stages, Which};
@@ -175,7 +176,7 @@ enum Goes<'t> {
     /// Seals some of the segments.
     Seals { site: &'t AttemptSite<'t>, sealing: &'t Sealing<'t> },
     /// Publishes what was sealed.
-    Commits(&'t Moving<'t>),
+    Commits(&'t StagedSegments<'t>),
 }
 
 /// A task, as the update sees it.
@@ -200,12 +201,9 @@ impl Task<'_> {
 
     /// What all parts have read, and what there is of them on the bands that this task reads.
     fn gathered(&self) -> Result<(Survey, SpillMap, Gathered)> {
-        let (tasks, planned) = (self.tasks, self.tasks.planned()?);
-        let whose = self.plan().whose(Kind::Assembly, 0);
-        let receipt = Receipt::read(&tasks.staging, ASSEMBLY, whose, self.plan().receipt_limit())?;
-        let told = Told::read(&receipt, &planned)?;
-        let (mut parts, codes) = Part::read_all(&tasks.staging, self.plan(), &planned)?;
-        let spill = tasks.rows_of(&parts, self.bands())?;
+        let planned = self.tasks.planned()?;
+        let (told, mut parts, codes) = self.tasks.assembled(&planned)?;
+        let spill = self.tasks.rows_of(&parts, self.bands())?;
         let read = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.read)).collect();
         let blocks = parts.into_iter().flat_map(|part| part.blocks).collect();
         Ok((told.left(planned), spill, Gathered { blocks, read, codes }))
@@ -258,13 +256,17 @@ impl Seams for Task<'_> {
             return Ok(None);
         }
         let (tasks, plan, planned) = (self.tasks, self.plan(), self.tasks.planned()?);
-        if !matches!(self.goes, Goes::Assembles(_)) {
-            Receipt::read(&tasks.staging, ASSEMBLY, plan.whose(Kind::Assembly, 0), plan.receipt_limit())?;
-        }
-        let (parts, codes) = Part::read_all(&tasks.staging, plan, &planned)?;
-        if matches!(self.goes, Goes::Assembles(_)) {
-            appended::check_texts(&parts, given, plan.memory)?;
-        }
+        let (parts, codes) = match self.goes {
+            Goes::Assembles(_) => {
+                let (parts, codes) = Part::read_all(&tasks.staging, plan, &planned)?;
+                appended::check_texts(&parts, given, plan.memory)?;
+                (parts, codes)
+            }
+            _ => {
+                let (_, parts, codes) = tasks.assembled(&planned)?;
+                (parts, codes)
+            }
+        };
         let spill = tasks.rows_of(&parts, self.bands())?;
         appended::files_read(parts, (codes, spill), given.files.len()).map(Some)
     }
@@ -290,7 +292,7 @@ impl Seams for Task<'_> {
             Goes::Gathers { .. } | Goes::Assembles(_) => (writer, Which::All),
             Goes::Compares { site, .. } => (*site, Which::All),
             Goes::Seals { site, sealing } => (*site, Which::Some(*sealing)),
-            Goes::Commits(moving) => (writer, Which::Brought(*moving)),
+            Goes::Commits(staged) => (writer, Which::Brought(*staged)),
         }
     }
 }
@@ -364,6 +366,15 @@ impl Tasks<'_> {
         step.map(|step| step.report)
     }
 
+    /// What was told of the files once all parts were there, and what the parts have read.
+    fn assembled(&self, planned: &Survey) -> Result<(Told, Vec<Part>, AllCodes)> {
+        let plan = &self.plan;
+        let receipt = Receipt::read(&self.staging, ASSEMBLY, plan.whose(Kind::Assembly, 0), plan.receipt_limit())?;
+        let told = Told::read(&receipt, planned)?;
+        let (parts, codes) = Part::read_all(&self.staging, plan, planned)?;
+        Ok((told, parts, codes))
+    }
+
     fn assemble_update(&self) -> Result<TaskReport> {
         let (plan, planned) = (&self.plan, self.planned()?);
         let whose = plan.whose(Kind::Assembly, 0);
@@ -430,7 +441,7 @@ impl Tasks<'_> {
         if let Some(report) = self.committed_update() {
             return Ok(report);
         }
-        let segments = Segments::of_all(&self.staging, plan)?;
+        let sealed = Segments::of_all(&self.staging, plan)?;
         let begin = || StoreWriter::begin(self.store(), &self.disk, base.access(), Opening::Change);
         let mut writer = match wait(self.patience, self.observer, begin) {
             // Somebody else may have committed meanwhile.
@@ -446,8 +457,8 @@ impl Tasks<'_> {
             return Err(Error::refused(what, "plan again"));
         }
         let stages = self.stages()?.reading(writer.live())?;
-        let moving = Moving { segments, staging: &self.staging, to: writer.segment_dir()? };
-        let task = Task { tasks: self, goes: Goes::Commits(&moving) };
+        let staged = StagedSegments { sealed, staging: &self.staging, to: writer.segment_dir()? };
+        let task = Task { tasks: self, goes: Goes::Commits(&staged) };
         let result = match (base.joins, &base.appends) {
             (Some(join), _) => self.add(base, join).write((&stages, &task), &mut writer, None),
             (None, Some(appending)) => self.append(base, appending).write((&stages, &task), &mut writer, None),
@@ -455,7 +466,7 @@ impl Tasks<'_> {
         };
         let mut report = UpdateReport::finish(result, &mut writer)?;
         if report.published {
-            unstage(moving.segments.ordinals(), &self.staging);
+            unstage(staged.sealed.ordinals(), &self.staging);
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
@@ -464,9 +475,7 @@ impl Tasks<'_> {
     /// What became of the files, in a report of nothing else; the plan was committed to `store`.
     fn files_of(&self, store: &Store) -> Result<UpdateReport> {
         let (plan, base, planned) = (&self.plan, self.plan.base()?, self.planned()?);
-        let receipt = Receipt::read(&self.staging, ASSEMBLY, plan.whose(Kind::Assembly, 0), plan.receipt_limit())?;
-        let told = Told::read(&receipt, &planned)?;
-        let (parts, _) = Part::read_all(&self.staging, plan, &planned)?;
+        let (told, parts, _) = self.assembled(&planned)?;
         let bad = parts.iter().map(|part| part.bad.len() as u64).sum::<u64>();
         let gathered = Gathered { read: parts.into_iter().flat_map(|part| part.read).collect(), ..Gathered::default() };
         let mut report = UpdateReport::default();
