@@ -6,7 +6,7 @@ use crate::hint::quoted;
 use crate::list;
 use crate::remedy::{Operation, Remedy, Setting, Words, told};
 use crate::storage::Access;
-use crate::{Store, UpdateTasks};
+use crate::{OutputTasks, Store, Tasks, UpdateTasks};
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
@@ -23,15 +23,15 @@ const PATIENCE: &str = "10m";
 /// The command that speaks.
 pub struct Speaker {
     command: &'static str,
-    /// The store that it is about, or a plan of tasks.
-    store: PathBuf,
+    /// What it is about: a store, or the plan of a task.
+    subject: PathBuf,
     cli: Command,
 }
 
 impl Speaker {
-    /// Of `command`, about the store at `store`.
-    pub fn new(command: &'static str, store: &Path) -> Speaker {
-        Speaker { command, store: store.to_owned(), cli: Cli::command() }
+    /// Of `command`, about the store or the plan at `subject`.
+    pub fn new(command: &'static str, subject: &Path) -> Speaker {
+        Speaker { command, subject: subject.to_owned(), cli: Cli::command() }
     }
 
     /// Of no command, since the one that was run has done what it does: ways out are told in full.
@@ -93,9 +93,23 @@ impl Speaker {
         command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(option)))
     }
 
+    /// The store that it is about, also by way of a plan.
+    fn store(&self) -> PathBuf {
+        let planned = || {
+            let of_store = Tasks::open(&self.subject).map(|tasks| tasks.store().to_owned());
+            of_store.or_else(|_| OutputTasks::open(&self.subject).map(|tasks| tasks.store().to_owned())).ok()
+        };
+        is_task(self.command).then(planned).flatten().unwrap_or_else(|| self.subject.clone())
+    }
+
+    /// The store, as a word of a command.
+    fn named_store(&self) -> String {
+        quoted(&output::path(&self.store()))
+    }
+
     /// Whether the tasks of the plan that it is about append files.
     fn appends(&self) -> bool {
-        UpdateTasks::open(&self.store).is_ok_and(|tasks| tasks.appends())
+        UpdateTasks::open(&self.subject).is_ok_and(|tasks| tasks.appends())
     }
 
     /// `settings` as `source set` takes them.
@@ -116,7 +130,7 @@ impl Speaker {
             _ => None,
         });
         named.or_else(|| {
-            let store = Store::open_with(&self.store, Access::Read).ok()?;
+            let store = Store::open_with(&self.store(), Access::Read).ok()?;
             match store.source_names().ok()?[..] {
                 [only] => Some(only.to_owned()),
                 _ => None,
@@ -131,7 +145,6 @@ impl Words for Speaker {
         let has_all = |command: &str| settings.iter().all(|setting| self.has(command, setting));
         let options = || Some(settings.iter().map(spelt).collect::<Option<Vec<String>>>()?.join(" "));
         let is_of_source = settings.iter().any(Setting::is_of_source);
-        let store = quoted(&output::path(&self.store));
         if self.command == SET && is_of_source {
             if let Some(words) = self.assignments(settings) {
                 return Some(words);
@@ -146,10 +159,10 @@ impl Words for Speaker {
             return Some(format!("`transect task plan SRC STORE --staging DIR {}`", options()?));
         }
         if let Some(command) = ["update", "gc"].into_iter().find(|command| has_all(command)) {
-            return Some(format!("`transect {command} {store} {}`", options()?));
+            return Some(format!("`transect {command} {} {}`", self.named_store(), options()?));
         }
         match self.assignments(settings).filter(|_| is_of_source) {
-            Some(words) => Some(format!("`transect {SET} {store} {words}`")),
+            Some(words) => Some(format!("`transect {SET} {} {words}`", self.named_store())),
             // Of one of several sources another store would not help.
             None if settings.iter().any(|setting| matches!(setting, Setting::Source(_))) => None,
             None if has_all("build") => {
@@ -171,7 +184,7 @@ impl Words for Speaker {
             Operation::SetSource { store, settings } => {
                 format!("`transect {SET} {} {}`", quoted(store), self.assignments(settings).unwrap_or_default())
             }
-            Operation::Info => format!("`transect info {}`", quoted(&output::path(&self.store))),
+            Operation::Info => format!("`transect info {}`", self.named_store()),
         }
     }
 }
