@@ -260,6 +260,22 @@ impl Snapshot {
         self.dictionaries[0].as_string()
     }
 
+    /// The dictionary of the column at `place`, if it has one.
+    pub(crate) fn texts_of(&self, place: usize) -> Option<&ArrayRef> {
+        self.columns[place].dictionary.map(|number| &self.dictionaries[number as usize])
+    }
+
+    /// Makes `texts` the dictionary of the column at `place`; they begin with those that it had.
+    pub(crate) fn put_texts(&mut self, place: usize, texts: ArrayRef) {
+        match self.columns[place].dictionary {
+            Some(number) => self.dictionaries[number as usize] = texts,
+            None => {
+                self.columns[place].dictionary = Some(self.dictionaries.len() as u32);
+                self.dictionaries.push(texts);
+            }
+        }
+    }
+
     /// Goes on from `history` by `entry`, which has the `changes` against the version before. Where those are not known, as
     /// of a build, no earlier ones are told either: the numbers of stocks may be others from now on.
     pub(crate) fn set_history(

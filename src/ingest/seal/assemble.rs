@@ -54,9 +54,57 @@ pub(in crate::ingest) fn assemble(
     keep: Keep,
     target: Target,
 ) -> Result<Assembly> {
-    let before = target.before;
+    let mut snapshot = next_version(&panel, ids, keep, target)?;
+    let stocks = number_stocks(inputs, &mut snapshot)?;
+    let mut columns = code_and_date(&panel, &mut snapshot);
+    let places = match target.before {
+        Some(before) => before.of_source(target.place).column_places()?.to_vec(),
+        None => Vec::new(),
+    };
+    let segments_before = segments_before(target)?;
+    let mut stored_before: HashMap<u32, Vec<(Stored, &DataType)>> = HashMap::new();
+    for (id, stored, logical) in segments_before.iter().flat_map(|segment| &segment.columns) {
+        stored_before.entry(*id).or_default().push((*stored, logical));
+    }
+    let source = snapshot.sources[target.place].id;
+    let mut block_codes: Vec<Sparse<Arc<[u32]>>> = blocks.iter().map(|_| Sparse::default()).collect();
+    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
+        let key = panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1);
+        let place = match places.get(index) {
+            Some(place) => place + 2,
+            None => {
+                let source = if key > 0 { NONE } else { source };
+                let (id, name, logical) = (snapshot.next_column, name.clone(), data_type.clone());
+                snapshot.columns.push(SnapshotColumn { id, name, logical, dictionary: None, key, source });
+                snapshot.next_column += 1;
+                snapshot.columns.len() - 1
+            }
+        };
+        let id = snapshot.columns[place].id;
+        let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
+            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+            let dictionaries = blocks.iter().map(|block| block.columns.get(index)?.dictionary.as_ref());
+            let (values, codes) = join_dictionaries(snapshot.texts_of(place), dictionaries, is_bytes)?;
+            for (block, codes) in block_codes.iter_mut().zip(codes) {
+                codes.into_iter().for_each(|codes| block.push(index, codes));
+            }
+            snapshot.put_texts(place, values.clone());
+            (Stored::Codes, Some(values))
+        } else {
+            let before = stored_before.get(&id).into_iter().flatten().copied();
+            let in_blocks = blocks.iter().filter_map(|block| block.columns.get(index)).map(|column| column.stored);
+            (widest(data_type, in_blocks, before), None)
+        };
+        snapshot.columns[place].logical = data_type.clone();
+        columns.push(SegmentColumn { column: id, name: name.clone(), logical: data_type.clone(), stored, dictionary });
+    }
+    Ok(Assembly { snapshot, columns: columns.into(), stocks, codes: block_codes })
+}
+
+/// The version to be, with all sources and what the version before knows of columns.
+fn next_version(panel: &PanelSchema, ids: Ids, keep: Keep, target: Target) -> Result<Snapshot> {
     let Ids { store_id, version, commit, next_column, next_source } = ids;
-    let mut snapshot = match before {
+    let mut snapshot = match target.before {
         Some(before) => Snapshot {
             keep,
             key_segments: SegmentList::default(),
@@ -89,24 +137,11 @@ pub(in crate::ingest) fn assemble(
         snapshot.sources.push(SnapshotSource { id: snapshot.next_source, name: target.name.to_owned(), tables });
         snapshot.next_source += 1;
     }
-    let stocks = number_stocks(inputs, &mut snapshot)?;
-    let code = |stored, dictionary| SegmentColumn {
-        column: 0,
-        name: panel.code.name.clone(),
-        logical: DataType::Utf8,
-        stored,
-        dictionary,
-    };
-    let mut columns = vec![
-        code(Stored::Codes, Some(snapshot.dictionaries[0].clone())),
-        SegmentColumn {
-            column: 1,
-            name: panel.date_name.clone(),
-            logical: DataType::Date32,
-            stored: Stored::Bytes4,
-            dictionary: None,
-        },
-    ];
+    Ok(snapshot)
+}
+
+/// The columns that come first, as new segments hold them; `snapshot` has them as well from now on.
+fn code_and_date(panel: &PanelSchema, snapshot: &mut Snapshot) -> Vec<SegmentColumn> {
     let first = [
         SnapshotColumn {
             id: 0,
@@ -127,71 +162,51 @@ pub(in crate::ingest) fn assemble(
         },
     ];
     snapshot.columns.splice(..snapshot.columns.len().min(2), first);
+    vec![
+        SegmentColumn {
+            column: 0,
+            name: panel.code.name.clone(),
+            logical: DataType::Utf8,
+            stored: Stored::Codes,
+            dictionary: Some(snapshot.dictionaries[0].clone()),
+        },
+        SegmentColumn {
+            column: 1,
+            name: panel.date_name.clone(),
+            logical: DataType::Date32,
+            stored: Stored::Bytes4,
+            dictionary: None,
+        },
+    ]
+}
 
-    // Those of the source, and those of keys, which the first source and segments of their own have.
-    let mut segments_before: Vec<SnapshotSegment> = Vec::new();
-    let places: Vec<usize> = match before {
-        Some(before) => {
-            let of_source = (target.place < before.source_names()?.len()).then_some(target.place);
-            for home in [None, Some(0)].into_iter().chain((of_source != Some(0)).then_some(of_source)) {
-                segments_before.extend(before.snapshot_segments(home)?);
-            }
-            before.of_source(target.place).column_places()?.to_vec()
+/// The segments of the version before that have columns of the source, or those of the key, which the first source and
+/// segments of their own have.
+fn segments_before(target: Target) -> Result<Vec<SnapshotSegment>> {
+    let mut segments = Vec::new();
+    if let Some(before) = target.before {
+        let of_source = (target.place < before.source_names()?.len()).then_some(target.place);
+        for home in [None, Some(0)].into_iter().chain((of_source != Some(0)).then_some(of_source)) {
+            segments.extend(before.snapshot_segments(home)?);
         }
-        None => Vec::new(),
-    };
-    let mut stored_before: HashMap<u32, Vec<(Stored, &DataType)>> = HashMap::new();
-    for (id, stored, logical) in segments_before.iter().flat_map(|segment| &segment.columns) {
-        stored_before.entry(*id).or_default().push((*stored, logical));
     }
-    let source = snapshot.sources[target.place].id;
-    let mut block_codes: Vec<Sparse<Arc<[u32]>>> = blocks.iter().map(|_| Sparse::default()).collect();
-    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
-        let key = panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1);
-        let place = match places.get(index) {
-            Some(place) => place + 2,
-            None => {
-                let source = if key > 0 { NONE } else { source };
-                let (id, name, logical) = (snapshot.next_column, name.clone(), data_type.clone());
-                snapshot.columns.push(SnapshotColumn { id, name, logical, dictionary: None, key, source });
-                snapshot.next_column += 1;
-                snapshot.columns.len() - 1
-            }
-        };
-        let id = snapshot.columns[place].id;
-        let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
-            let known = snapshot.columns[place].dictionary.map(|number| number as usize);
-            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-            let dictionaries = blocks.iter().map(|block| block.columns.get(index)?.dictionary.as_ref());
-            let known_values = known.map(|number| &snapshot.dictionaries[number]);
-            let (values, codes) = join_dictionaries(known_values, dictionaries, is_bytes)?;
-            for (block, codes) in block_codes.iter_mut().zip(codes) {
-                codes.into_iter().for_each(|codes| block.push(index, codes));
-            }
-            match known {
-                Some(number) => snapshot.dictionaries[number] = values.clone(),
-                None => {
-                    snapshot.columns[place].dictionary = Some(snapshot.dictionaries.len() as u32);
-                    snapshot.dictionaries.push(values.clone());
-                }
-            }
-            (Stored::Codes, Some(values))
-        } else {
-            let before = stored_before.get(&id).into_iter().flatten();
-            // A column that lost its values may come back in a narrower type: none is where it was stored wider.
-            let widest_before = before
-                .filter_map(|&(stored, logical)| stored_as(logical, stored, data_type))
-                .filter(|stored| *stored <= natural_stored(data_type));
-            let in_blocks = blocks.iter().filter_map(|block| block.columns.get(index));
-            let widest = in_blocks.map(|column| column.stored).chain(widest_before).max();
-            // Without any value, the narrowest that the type allows.
-            let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
-            (widest.unwrap_or(narrowest), None)
-        };
-        snapshot.columns[place].logical = data_type.clone();
-        columns.push(SegmentColumn { column: id, name: name.clone(), logical: data_type.clone(), stored, dictionary });
-    }
-    Ok(Assembly { snapshot, columns: columns.into(), stocks, codes: block_codes })
+    Ok(segments)
+}
+
+/// How wide the values of a column are stored that is of no texts: as in blocks and in segments `before`, whichever is
+/// wider.
+fn widest<'t>(
+    data_type: &DataType,
+    in_blocks: impl Iterator<Item = Stored>,
+    before: impl Iterator<Item = (Stored, &'t DataType)>,
+) -> Stored {
+    // A column that lost its values may come back in a narrower type: none is where it was stored wider.
+    let before = before
+        .filter_map(|(stored, logical)| stored_as(logical, stored, data_type))
+        .filter(|stored| *stored <= natural_stored(data_type));
+    // Without any value, the narrowest that the type allows.
+    let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
+    in_blocks.chain(before).max().unwrap_or(narrowest)
 }
 
 /// The texts that are `known`, and those that the dictionaries of blocks add to them; for each block the code of each of
