@@ -38,9 +38,10 @@ use crate::workers::{LEAST_MEMORY, Workers};
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
 const FIXED_MEMORY: u64 = 16 << 20;
 
-/// Reads every file of `source`, which is the name of one or its directory, again, with the options that the store remembers and into the types of its columns, as
-/// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
-/// about the memory of `workers`: of a file that is larger than its worker's share, some columns are compared at a time.
+/// Reads every file of `source`, which is the name of one or its directory, again, with the options that the store
+/// remembers and into the types of its columns, as an update does that reads all of them; and compares each row with
+/// `store`, bit for bit, in both directions. Keeps to about the memory of `workers`: of a file that is larger than its
+/// worker's share, some columns are compared at a time.
 ///
 /// Rows that the store keeps although no file of the source has them are no differences; the report names their stocks.
 ///
@@ -202,6 +203,51 @@ struct Rows {
     matched: Vec<Matched>,
 }
 
+/// The rows of one task's files, while they are laid beside the store's.
+struct Ours<'o> {
+    units: &'o Units,
+    stocks: &'o [u32],
+    key: &'o [ArrayRef],
+    key_columns: &'o [&'o Column],
+}
+
+impl<'o> Ours<'o> {
+    fn code_of(&self, row: usize) -> &'o str {
+        self.units.codes[self.stocks[row] as usize].as_str()
+    }
+}
+
+/// What came of laying rows beside each other.
+#[derive(Default)]
+struct Lined<'o> {
+    /// How many rows are not compared, by what they are of and why.
+    kept: BTreeMap<(Owner<'o>, Option<Kept>), u64>,
+    matched: Vec<Matched>,
+}
+
+impl<'o> Lined<'o> {
+    fn count(&mut self, unit: Owner<'o>, why: Option<Kept>) {
+        *self.kept.entry((unit, why)).or_default() += 1;
+    }
+
+    /// Our row and theirs have one key, on the store's date of this place.
+    fn push_matched(&mut self, index: usize, our_row: usize, their_row: usize, stays: bool) {
+        match self.matched.last_mut() {
+            Some(Matched { date, ours, theirs, is_appended })
+                if (*date, ours.end, theirs.end, *is_appended) == (index, our_row, their_row, stays) =>
+            {
+                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
+            }
+            _ => self.matched.push(Matched {
+                date: index,
+                ours: our_row..our_row + 1,
+                theirs: their_row..their_row + 1,
+                is_appended: stays,
+            }),
+        }
+    }
+}
+
 impl Comparison<'_> {
     /// Compares the files of `range` with the store's rows that are `answered` for.
     fn run(&self, range: Range<usize>, answered: &Answered, observer: &dyn Observer) -> Result<Part> {
@@ -348,116 +394,112 @@ impl Comparison<'_> {
         Answered { dates: our_dates, ranks }: &Answered,
         part: &mut Part,
     ) -> Result<Rows> {
-        let names = &self.origins.codes;
         let (units, series) = Units::new(self.survey, self.origins, series)?;
-        let (places, frame) = (&units.places, Frame::new(series));
+        let frame = Frame::new(series);
         let (stocks, order) = (frame.inputs(), UInt32Array::from(frame.order()));
         let (dates, row_starts) = frame.into_dates();
         let key_columns: Vec<&Column> = self.survey.key.iter().map(|&column| &self.survey.columns[column]).collect();
         let joined = keys.into_iter().zip(&key_columns).map(|(parts, column)| joined(&parts, column, &order));
         let key: Vec<ArrayRef> = joined.collect::<Result<_>>()?;
-        let panel = self.store.schema()?;
-        let key_places: Vec<Option<usize>> = key_columns.iter().map(|column| panel.index_of(&column.name)).collect();
-        let mut kept: BTreeMap<(Owner<'_>, Option<Kept>), u64> = BTreeMap::new();
-        let mut matched = Vec::new();
+        let ours = Ours { units: &units, stocks: &stocks, key: &key, key_columns: &key_columns };
+        let mut lined = Lined::default();
+        let rows_of = |date: usize| row_starts[date] as usize..row_starts[date + 1] as usize;
         let mut next = 0;
-        let code_of = |row: usize| units.codes[stocks[row] as usize].as_str();
-        let only_ours = |date: Date, rows: Vec<usize>, part: &mut Part| -> Result<()> {
-            let named: Vec<(&str, usize)> = rows.into_iter().map(|row| (code_of(row), row)).collect();
-            let may_be = self.brought.map(|brought| brought.have(date, &named, (&key, &key_columns))).transpose()?;
-            for (n, (code, row)) in named.into_iter().enumerate() {
-                match may_be.as_ref().is_none_or(|may_be| may_be[n]) {
-                    true => part.add_row(&DifferingRow { code, date, key: &key, row }, false),
-                    false => part.report.left_out += 1,
-                }
-            }
-            Ok(())
-        };
         for (index, &date) in self.store.dates()?.iter().enumerate().take(our_dates.end).skip(our_dates.start) {
             while dates.get(next).is_some_and(|&ours| ours < date) {
-                let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
-                only_ours(dates[next], rows.collect(), part)?;
+                self.only_ours(&ours, dates[next], rows_of(next).collect(), part)?;
                 next += 1;
             }
-            let ours = if dates.get(next) == Some(&date) {
+            let rows = if dates.get(next) == Some(&date) {
                 next += 1;
-                row_starts[next - 1] as usize..row_starts[next] as usize
+                rows_of(next - 1)
             } else {
                 0..0
             };
-            let section = self.store.section_at(index)?;
-            let theirs = section.rows_between(ranks.clone())?;
-            let their_ranks = section.ranks_at(theirs.clone())?;
-            let marks = self.origins.appended.marks(date, section.row_count());
-            let their_key = key_places.iter().zip(&key_columns);
-            let their_key = their_key.map(|(place, c)| self.stored(&section, *place, &c.data_type, theirs.clone()));
-            let their_key: Vec<ArrayRef> = their_key.collect::<Result<_>>()?;
-            let (order, on_date) = (KeyOrder::new(&key, &their_key)?, units.on(date));
-            let place_of = |row: usize| places[stocks[row] as usize];
-            let stands =
-                |row: usize, version| on_date.stands_since(place_of(row)).is_some_and(|since| version >= since);
-            let (mut i, mut j) = (0, 0);
-            let mut alone = Vec::new();
-            loop {
-                let our_place = (i < ours.len()).then(|| place_of(ours.start + i));
-                let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
-                let order = match (our_place, their_place) {
-                    (None, None) => break,
-                    (Some(a), Some(b)) => a.cmp(&b).then_with(|| order.compare(ours.start + i, j)),
-                    (Some(_), None) => Ordering::Less,
-                    (None, Some(_)) => Ordering::Greater,
-                };
-                match order {
-                    Ordering::Equal => {
-                        let (our_row, their_row) = (ours.start + i, theirs.start + j);
-                        (i, j) = (i + 1, j + 1);
-                        let stays = stands(our_row, marks.of_row(their_row));
-                        match matched.last_mut() {
-                            Some(Matched { date, ours, theirs, is_appended })
-                                if (*date, ours.end, theirs.end, *is_appended)
-                                    == (index, our_row, their_row, stays) =>
-                            {
-                                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
-                            }
-                            _ => matched.push(Matched {
-                                date: index,
-                                ours: our_row..our_row + 1,
-                                theirs: their_row..their_row + 1,
-                                is_appended: stays,
-                            }),
-                        }
-                    }
-                    Ordering::Less => {
-                        let row = ours.start + i;
-                        i += 1;
-                        if stands(row, marks.replaced) {
-                            *kept.entry((self.unit(code_of(row), date), Some(Kept::Removed))).or_default() += 1;
-                        } else {
-                            alone.push(row);
-                        }
-                    }
-                    Ordering::Greater => {
-                        let code = names[their_ranks[j] as usize];
-                        let row = DifferingRow { code, date, key: &their_key, row: j };
-                        let unit = self.unit(code, date);
-                        match on_date.stands_since(2 * u64::from(their_ranks[j]) + 1) {
-                            Some(_) if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
-                            Some(_) => *kept.entry((unit, Some(Kept::Appended))).or_default() += 1,
-                            None => *kept.entry((unit, None)).or_default() += 1,
-                        }
-                        j += 1;
-                    }
-                }
-            }
-            only_ours(date, alone, part)?;
+            self.line_up_date((index, date), &ours, rows, ranks, (&mut lined, part))?;
         }
         for date in next..dates.len() {
-            let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
-            only_ours(dates[date], rows.collect(), part)?;
+            self.only_ours(&ours, dates[date], rows_of(date).collect(), part)?;
         }
-        let kept = kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
+        let kept = lined.kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
         part.report.kept.extend(kept);
+        let matched = lined.matched;
         Ok(Rows { stocks, codes: units.codes, order, key, matched })
+    }
+
+    /// Lays `rows` of ours beside the store's rows on this date, of stocks of these `ranks`.
+    fn line_up_date<'o>(
+        &'o self,
+        (index, date): (usize, Date),
+        ours: &Ours<'o>,
+        rows: Range<usize>,
+        ranks: &Range<u32>,
+        (lined, part): (&mut Lined<'o>, &mut Part),
+    ) -> Result<()> {
+        let section = self.store.section_at(index)?;
+        let theirs = section.rows_between(ranks.clone())?;
+        let their_ranks = section.ranks_at(theirs.clone())?;
+        let marks = self.origins.appended.marks(date, section.row_count());
+        let panel = self.store.schema()?;
+        let their_key = ours
+            .key_columns
+            .iter()
+            .map(|c| self.stored(&section, panel.index_of(&c.name), &c.data_type, theirs.clone()));
+        let their_key: Vec<ArrayRef> = their_key.collect::<Result<_>>()?;
+        let (order, on_date) = (KeyOrder::new(ours.key, &their_key)?, ours.units.on(date));
+        let place_of = |row: usize| ours.units.places[ours.stocks[row] as usize];
+        let stands = |row: usize, version| on_date.stands_since(place_of(row)).is_some_and(|since| version >= since);
+        let (mut i, mut j) = (rows.start, 0);
+        let mut alone = Vec::new();
+        loop {
+            let our_place = (i < rows.end).then(|| place_of(i));
+            let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
+            let order = match (our_place, their_place) {
+                (None, None) => break,
+                (Some(a), Some(b)) => a.cmp(&b).then_with(|| order.compare(i, j)),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+            };
+            match order {
+                Ordering::Equal => {
+                    lined.push_matched(index, i, theirs.start + j, stands(i, marks.of_row(theirs.start + j)));
+                    (i, j) = (i + 1, j + 1);
+                }
+                Ordering::Less => {
+                    match stands(i, marks.replaced) {
+                        true => lined.count(self.unit(ours.code_of(i), date), Some(Kept::Removed)),
+                        false => alone.push(i),
+                    }
+                    i += 1;
+                }
+                Ordering::Greater => {
+                    let code = self.origins.codes[their_ranks[j] as usize];
+                    let row = DifferingRow { code, date, key: &their_key, row: j };
+                    let unit = self.unit(code, date);
+                    match on_date.stands_since(2 * u64::from(their_ranks[j]) + 1) {
+                        Some(_) if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
+                        Some(_) => lined.count(unit, Some(Kept::Appended)),
+                        None => lined.count(unit, None),
+                    }
+                    j += 1;
+                }
+            }
+        }
+        self.only_ours(ours, date, alone, part)
+    }
+
+    /// Tells of `rows` that the store lacks on `date`, unless they wait for a key of another source.
+    fn only_ours(&self, ours: &Ours, date: Date, rows: Vec<usize>, part: &mut Part) -> Result<()> {
+        let named: Vec<(&str, usize)> = rows.into_iter().map(|row| (ours.code_of(row), row)).collect();
+        let may_be =
+            self.brought.map(|brought| brought.have(date, &named, (ours.key, ours.key_columns))).transpose()?;
+        for (n, (code, row)) in named.into_iter().enumerate() {
+            match may_be.as_ref().is_none_or(|may_be| may_be[n]) {
+                true => part.add_row(&DifferingRow { code, date, key: ours.key, row }, false),
+                false => part.report.left_out += 1,
+            }
+        }
+        Ok(())
     }
 
     /// So many rows of a stock or a date that were not compared; without a reason, because its files were not read.
