@@ -167,7 +167,7 @@ impl Words for Speaker {
             None if settings.iter().any(|setting| matches!(setting, Setting::Source(_))) => None,
             None if has_all("build") => {
                 let replaces = settings.contains(&Setting::Force) && !is_task(self.command);
-                let store = if replaces { &store } else { "STORE" };
+                let store = if replaces { self.named_store() } else { "STORE".to_owned() };
                 Some(format!("`transect build SRC {store} {}`", options()?))
             }
             None => None,
