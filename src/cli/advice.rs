@@ -130,7 +130,7 @@ impl Speaker {
             _ => None,
         });
         named.or_else(|| {
-            let store = Store::open_with(&self.store(), Access::Read).ok()?;
+            let store = Store::open_with(self.store(), Access::Read).ok()?;
             match store.source_names().ok()?[..] {
                 [only] => Some(only.to_owned()),
                 _ => None,

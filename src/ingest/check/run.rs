@@ -418,8 +418,8 @@ impl Comparison<'_> {
             };
             self.line_up_date((index, date), &ours, rows, ranks, (&mut lined, part))?;
         }
-        for date in next..dates.len() {
-            self.only_ours(&ours, dates[date], rows_of(date).collect(), part)?;
+        for (index, &date) in dates.iter().enumerate().skip(next) {
+            self.only_ours(&ours, date, rows_of(index).collect(), part)?;
         }
         let kept = lined.kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
         part.report.kept.extend(kept);
