@@ -1,7 +1,7 @@
 //! What a look at every input finds: the files that take part, where the panel's columns stand in them, and what is left
 //! out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -205,23 +205,19 @@ impl Survey {
 
     /// For each column, how many of the files have it.
     pub fn file_counts(&self) -> Vec<u64> {
-        let places: HashMap<&str, usize> =
-            self.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
         let mut counts = vec![0; self.columns.len()];
-        for value in self.files().flat_map(|file| &file.layout.schema.values) {
-            if let Some(&place) = places.get(value.name.as_str()) {
-                counts[place] += 1;
-            }
+        for (column, _) in self.files().flat_map(|file| &file.layout.slots) {
+            counts[*column as usize] += 1;
         }
         counts
     }
 
     /// For each file how many values the columns from the place `first` on can have of it.
     pub fn cell_counts(&self, first: usize) -> impl Iterator<Item = u64> {
-        let names: HashSet<&str> = self.columns[first..].iter().map(|column| column.name.as_str()).collect();
         self.files().map(move |file| {
-            let own = file.layout.schema.values.iter().filter(|value| names.contains(value.name.as_str()));
-            file.row_count.saturating_mul(own.count() as u64)
+            let slots = &file.layout.slots;
+            let before = slots.partition_point(|(column, _)| (*column as usize) < first);
+            file.row_count.saturating_mul((slots.len() - before) as u64)
         })
     }
 

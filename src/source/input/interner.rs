@@ -24,6 +24,9 @@ const COLUMN_LEN: u64 = 384;
 /// The same of what a Parquet file declares.
 const LEAF_LEN: u64 = 640;
 
+/// Bytes of a note that is kept to be compared with that of the next file; pandas' own on 41 columns has 10 KiB.
+const LONGEST_NOTE: usize = 64 << 10;
+
 /// What the schemas of all files may take of the memory: half of it, before any row is there.
 const HALF: u64 = 2;
 
@@ -36,10 +39,20 @@ pub(in crate::source) struct Interner<'a> {
     /// How files of another format are decoded, all of them alike.
     format: OnceLock<Arc<dyn Format>>,
     schemas: Mutex<HashMap<Fingerprint, Arc<FileSchema>>>,
+    /// What was made of the Parquet file that was looked at last. The next one is mostly like it, and to compare the two
+    /// takes a small part of what it takes to make the same again.
+    last: Mutex<Option<Arc<Last>>>,
     /// What tells schemas apart.
     hashers: [RandomState; 2],
     /// Bytes that they take.
     taken: AtomicU64,
+}
+
+/// The schema of a Parquet file, and all that it depends on.
+struct Last {
+    leaves: Arc<Leaves>,
+    note: Option<String>,
+    schema: Arc<FileSchema>,
 }
 
 /// Of a schema, in place of a copy of it: 128 bits, under keys that are drawn for each run, so that no file can be made
@@ -48,9 +61,16 @@ type Fingerprint = [u64; 2];
 
 impl<'a> Interner<'a> {
     pub(in crate::source) fn new(options: &'a SourceOptions, allowance: &Arc<Allowance>) -> Interner<'a> {
-        let (leaves, format, schemas) = (Mutex::default(), OnceLock::new(), Mutex::default());
-        let (hashers, taken) = ([RandomState::new(), RandomState::new()], AtomicU64::new(0));
-        Interner { options, allowance: Arc::clone(allowance), leaves, format, schemas, hashers, taken }
+        Interner {
+            options,
+            allowance: Arc::clone(allowance),
+            leaves: Mutex::default(),
+            format: OnceLock::new(),
+            schemas: Mutex::default(),
+            last: Mutex::default(),
+            hashers: [RandomState::new(), RandomState::new()],
+            taken: AtomicU64::new(0),
+        }
     }
 
     /// Refuses schemas that take more than half of the memory; to be asked whenever a file of so many was looked at.
@@ -122,6 +142,9 @@ impl<'a> Interner<'a> {
         declared: Vec<Declared>,
         count: usize,
     ) -> std::result::Result<Arc<Leaves>, ParquetError> {
+        if let Some(last) = self.last().filter(|last| last.leaves.declared == declared) {
+            return Ok(Arc::clone(&last.leaves));
+        }
         let key = self.fingerprint(&declared);
         // A panic under the lock leaves the map as it was.
         let mut known = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,6 +155,30 @@ impl<'a> Interner<'a> {
         let leaves = Arc::new(Leaves::new(declared, count)?);
         known.insert(key, Arc::clone(&leaves));
         Ok(leaves)
+    }
+
+    /// As [`intern`](Interner::intern), of a Parquet file; its `columns` depend on its leaves and on the Arrow schema
+    /// that it has as a note.
+    pub(in crate::source) fn intern_noted(
+        &self,
+        leaves: &Arc<Leaves>,
+        note: Option<&str>,
+        columns: impl FnOnce() -> std::result::Result<Vec<FileColumn>, Reason>,
+    ) -> std::result::Result<Arc<FileSchema>, Reason> {
+        let is_like = |last: &Arc<Last>| Arc::ptr_eq(&last.leaves, leaves) && last.note.as_deref() == note;
+        if let Some(last) = self.last().filter(is_like) {
+            return Ok(Arc::clone(&last.schema));
+        }
+        let schema = self.intern(Arc::clone(leaves) as Arc<dyn Format>, columns()?);
+        if note.is_none_or(|note| note.len() <= LONGEST_NOTE) {
+            let last = Last { leaves: Arc::clone(leaves), note: note.map(str::to_owned), schema: Arc::clone(&schema) };
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(last));
+        }
+        Ok(schema)
+    }
+
+    fn last(&self) -> Option<Arc<Last>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The parts that the columns of a file play, which is decoded as `format` says.

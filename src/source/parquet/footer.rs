@@ -91,8 +91,11 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(F
     let leaves = interner.leaves(declared, count).map_err(damaged)?;
     let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
     content.check_used(used_len(&metadata).saturating_add(footer.len() as u64))?;
-    let hints = arrow_schema(&metadata)?;
-    let schema = interner.intern(leaves.clone(), columns(&leaves, hints.as_ref(), interner.options));
+    let note = arrow_note(&metadata);
+    let schema = interner.intern_noted(&leaves, note, || {
+        let hints = note.map(arrow_schema).transpose()?;
+        Ok(columns(&leaves, hints.as_ref(), interner.options))
+    })?;
     let row_count = row_count(&metadata)?;
     // Now, not when it is read: rows that a few bytes claim must not weigh in any decision on all files.
     let rows_len = row_count.saturating_mul(ROW_LEN);
@@ -170,13 +173,14 @@ pub(super) fn footer_bytes(
     }
 }
 
-/// The Arrow schema among a file's notes, which says what Parquet's types cannot.
-fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
+/// The Arrow schema among a file's notes, which says what Parquet's types cannot, as it stands there.
+fn arrow_note(metadata: &ParquetMetaData) -> Option<&str> {
     let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-    let Some(encoded) = notes.find(|note| note.key == ARROW_SCHEMA_META_KEY).and_then(|note| note.value.as_ref())
-    else {
-        return Ok(None);
-    };
+    notes.find(|note| note.key == ARROW_SCHEMA_META_KEY)?.value.as_deref()
+}
+
+/// The Arrow schema that such a note has.
+fn arrow_schema(encoded: &str) -> Result<Schema, Reason> {
     const UNREAD: &str = "the Arrow schema in its footer cannot be read";
     let damaged = || Reason::damaged(UNREAD);
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
@@ -188,7 +192,7 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     let schema = message.header_as_schema().ok_or_else(damaged)?;
     let schema = schema_of(schema, UNREAD)?;
     match schema.fields().iter().all(|field| is_possible(field.data_type())) {
-        true => Ok(Some(schema)),
+        true => Ok(schema),
         false => Err(damaged()),
     }
 }

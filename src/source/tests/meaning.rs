@@ -16,6 +16,11 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
+use crate::source::allowance::Allowance;
+use crate::source::content::Content;
+use crate::source::input::formats::survey_file;
+use crate::source::input::interner::Interner;
+use crate::source::input::schema::FileSchema;
 
 /// A file of one date a row and a column `x` that is declared so; `hint` is what the Arrow schema says of `x`.
 fn add<T: physical::DataType>(source: &Source, code: &str, declared: &str, values: &[T::T], hint: Option<DataType>) {
@@ -332,6 +337,26 @@ fn an_arrow_schema_that_contradicts_the_columns_is_not_heard() {
         let back = arrow_cast::cast(&array, &DataType::Utf8).unwrap();
         assert_eq!(back.as_string::<i32>().value(0), "abc");
     }
+}
+
+#[test]
+fn each_file_has_the_types_of_its_own_arrow_schema_whichever_was_read_before() {
+    let source = Source::new();
+    let seconds = || DataType::Timestamp(TimeUnit::Second, None);
+    let hints = [Some(seconds()), None, Some(seconds()), Some(DataType::Int64), Some(seconds()), Some(seconds())];
+    let (options, allowance) = (SourceOptions::default(), Allowance::new(512 << 20, 1));
+    let interner = Interner::new(&options, &allowance);
+    let schemas = hints.iter().enumerate().map(|(n, hint)| {
+        let code = n.to_string();
+        add::<physical::Int64Type>(&source, &code, "INT64 x", &[1, 2], hint.clone());
+        let (content, _) = Content::open(&source.path().join(format!("{code}.parquet"))).unwrap();
+        survey_file(&content, &interner).unwrap().schema
+    });
+    let schemas: Vec<Arc<FileSchema>> = schemas.collect();
+    let types = schemas.iter().map(|schema| schema.columns[1].raw.clone().unwrap());
+    let expected = [seconds(), DataType::Int64, seconds(), DataType::Int64, seconds(), seconds()];
+    assert_eq!(types.collect::<Vec<_>>(), expected);
+    assert!(Arc::ptr_eq(&schemas[0], &schemas[5]) && Arc::ptr_eq(&schemas[1], &schemas[3]));
 }
 
 #[test]
