@@ -359,6 +359,16 @@ impl Read for At {
     }
 }
 
+/// The first of `items` that fails by itself; `fails` is asked of halves, since it may take as long for one as for all.
+pub(super) fn first_failing<T>(items: &[T], fails: impl Fn(&[T]) -> bool) -> Option<&T> {
+    let mut some = items;
+    while some.len() > 1 {
+        let (first, rest) = some.split_at(some.len() / 2);
+        some = if fails(first) { first } else { rest };
+    }
+    some.first().filter(|_| fails(some))
+}
+
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
@@ -388,4 +398,26 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, Reason>) -> Result<T
         let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(Reason::damaged(format_args!("the decoder gave up ({message})")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_fails_is_found_in_few_steps() {
+        for (count, bad) in
+            [(1, vec![0]), (1, vec![]), (7, vec![6]), (1000, vec![999, 500]), (1000, vec![0]), (9, vec![])]
+        {
+            let items: Vec<usize> = (0..count).collect();
+            let asked = Cell::new(0);
+            let found = first_failing(&items, |some| {
+                asked.set(asked.get() + 1);
+                some.iter().any(|item| bad.contains(item))
+            });
+            assert_eq!(found, bad.iter().min());
+            assert!(asked.get() <= 11, "{} of {count}", asked.get());
+        }
+        assert_eq!(first_failing(&[0; 0], |_| true), None);
+    }
 }

@@ -308,6 +308,41 @@ def dictionaries(count, entries):
     return many_columns(count, True, body)
 
 
+def group_dictionaries(groups, entries):
+    """As many row groups of a row, each with a dictionary of as many empty texts."""
+
+    def make(path):
+        sink = pa.BufferOutputStream()
+        columns = {"date": dates(1), "s": ["a"]}
+        pq.write_table(pa.table(columns), sink, compression="zstd", use_dictionary=["s"], write_statistics=False)
+        file = mutants.Parquet(sink.getvalue().to_pybytes())
+        [_, (meta, pages)] = file.chunks
+        pages[0].body = bytearray(4 * entries)
+        put(get(pages[0].header, 7), 1, entries)
+        data = mutants.Parquet(file.emit(random.Random(0), []))
+        [(day, _), (meta, _)] = data.chunks
+        whole = file.emit(random.Random(0), [])
+        # Each row group has a copy of both chunks, one after the other.
+        start, end = get(day, 9), len(whole) - 8 - struct.unpack("<I", whole[-8:-4])[0]
+        chunks = whole[start:end]
+        put(data.footer, 3, groups)
+        group = get(data.footer, 4)[1][0]
+        places = []
+        for n in range(groups):
+            moved = copy.deepcopy(group)
+            for chunk in get(moved, 1)[1]:
+                meta = get(chunk, 3)
+                for field in (9, 11):
+                    if (at := get(meta, field)) is not None:
+                        put(meta, field, at + n * len(chunks))
+            places.append(moved)
+        put(data.footer, 4, (STRUCT, places))
+        encoded = mutants.emit(STRUCT, data.footer)
+        path.write_bytes(whole[:start] + chunks * groups + encoded + struct.pack("<I", len(encoded)) + b"PAR1")
+
+    return make
+
+
 def long_headers(rows):
     """As many pages of a row, each with its text as the least and the greatest in its header."""
 
@@ -402,7 +437,10 @@ def by_stock(rng):
         "many_dates": lambda: (many_dates, *rng.choice([(20_000, 150), (300_000, 20), (3000, 1000)])),
         "many_frames": lambda: (many_frames, rng.choice([10**2, 10**5]), rng.choice(["gzip", "zstd"])),
         "surplus": lambda: (surplus, *rng.choice([(50, 12 * MIB), (1000, MIB), (50, 10_000)])),
-        "dictionaries": lambda: (dictionaries, *rng.choice([(20, 10**6), (100, 10**5), (500, 10**4)])),
+        "dictionaries": lambda: (
+            dictionaries, *rng.choice([(20, 4 * 10**6), (200, 10**6), (1000, 800_000), (500, 10**4)]),
+        ),
+        "group_dictionaries": lambda: (group_dictionaries, *rng.choice([(300, 10**6), (5000, 800_000), (5000, 10**4)])),
         "long_headers": lambda: (long_headers, rng.choice([500, 1000])),
     }
     return kinds

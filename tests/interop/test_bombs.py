@@ -98,6 +98,7 @@ def test_every_kind_of_bomb_is_a_good_file_where_it_is_small(tmp_path):
         (bombs.many_dates(20, 3), 20),
         (bombs.surplus(3, 1000), 2),
         (bombs.dictionaries(3, 5), 2),
+        (bombs.group_dictionaries(3, 5), 3),
         (bombs.long_headers(5), 5),
     ]
     for make, rows in makers:
@@ -153,6 +154,18 @@ def test_rows_that_a_few_bytes_claim_do_not_stop_a_build(tmp_path):
     # Not by `sparse-columns`, although nearly no cell would have a value if all those rows were there.
     report = weighed("build", source, store, "--max-skipped", 1, files=2, expect=(0,))
     assert assert_told({"bomb.parquet": "equal rows"}, report, lambda file: file == "good.parquet") == 1
+
+
+def test_headers_of_thousands_of_pages_hold_no_more_than_the_memory(tmp_path):
+    # A folder of its own: a good file of as many dates, whose columns and those of others would not fit the memory.
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    pq.write_table(pa.table({"date": bombs.dates(5), "x": list(range(5))}), source / "good.parquet")
+    bombs.long_headers(4000)(source / "long.parquet")
+    report = weighed("build", source, store, files=2, expect=(0,))
+    assert report["rows"] == 4005 and not transect.skipped(report)
+    weighed("verify", store, "--source", source, files=2, expect=(0,))
+    weighed("update", store, "--check-content", files=2, expect=(0,))
 
 
 @pytest.mark.parametrize("heap", range(math.ceil(COUNT * 2 / 3 / HEAP)))

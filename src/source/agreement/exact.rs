@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use super::question::{Question, Questions};
 use crate::compare::KeyOrder;
 use crate::panel::can_be_key;
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
 use crate::source::convert::{convert, identity, shown_value, widen};
@@ -25,6 +25,9 @@ pub(in crate::source) type Small = OnceLock<Vec<usize>>;
 /// Values that are looked at at once: of a file of few rows and many columns many columns, since to look at one takes as long
 /// as the file has columns.
 const VALUES_AT_ONCE: u64 = 1 << 16;
+
+/// Columns that by themselves take more memory than a file may: where there are more, no other is looked at.
+const TOO_LARGE: usize = 16;
 
 /// Answers `questions` about columns of a file of so many rows by decoding them, as far as the answers need it. Only whether integers are
 /// small is taken from the statistics in the footer, if they tell: they may be wrong, but the reader looks at each value
@@ -84,6 +87,7 @@ fn look(
     }
     open.sort_by_key(|asked| asked.value.leaf);
     let at_once = VALUES_AT_ONCE / row_count.clamp(1, VALUES_AT_ONCE);
+    let mut too_large = 0;
     for some in open.chunks_mut(at_once as usize) {
         if guarded(|| check_all(&*file, some)).is_ok() {
             continue;
@@ -93,6 +97,10 @@ fn look(
             *one.answer = Ok(());
             if let Err(reason) = guarded(|| check_all(&*file, std::slice::from_mut(one))) {
                 *one.answer = Err(reason.what().to_owned());
+                too_large += usize::from(reason.kind() == Kind::TooLarge);
+                if too_large > TOO_LARGE {
+                    return Err(reason);
+                }
             }
         }
     }

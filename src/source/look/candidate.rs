@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::source::agreement::exact::Small;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
-use crate::source::input::schema::{FileSchema, Footer};
+use crate::source::input::schema::{Decoder, FileSchema, Footer};
 
 pub(in crate::source) struct Candidate {
     /// What it is of: see [`SourceOptions::units_of`](crate::source::options::SourceOptions::units_of).
@@ -35,6 +35,15 @@ impl Candidate {
 
     pub(in crate::source) fn has_rows(&self) -> bool {
         self.footer.row_count > 0
+    }
+
+    /// A decoder over the file.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    pub(in crate::source) fn open(&self, root: &Path, allowance: &Arc<Allowance>) -> Result<Box<dyn Decoder>, Reason> {
+        let content = Content::load(&root.join(&self.path), self.stamp, 0)?;
+        guarded(|| self.footer.schema.open(content, allowance))
     }
 
     /// Whether `holds` of each batch of the column at `leaf`; decodes no further than to the first that it does not hold
@@ -63,9 +72,8 @@ impl Candidate {
         allowance: &Arc<Allowance>,
         mut holds: impl FnMut(&[ArrayRef]) -> bool,
     ) -> Result<bool, Reason> {
-        let content = Content::load(&root.join(&self.path), self.stamp, 0)?;
+        let file = self.open(root, allowance)?;
         guarded(|| {
-            let file = self.footer.schema.open(content, allowance)?;
             for batch in file.batches(leaves)? {
                 if !holds(&batch?) {
                     return Ok(false);
@@ -77,8 +85,8 @@ impl Candidate {
 }
 
 /// The schemas among `candidates`, each once, in first-seen order.
-pub(in crate::source) fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
+pub(in crate::source) fn schemas<'c>(candidates: impl IntoIterator<Item = &'c Candidate>) -> Vec<&'c FileSchema> {
     let mut known = HashSet::new();
-    let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
+    let schemas = candidates.into_iter().map(|candidate| candidate.footer.schema.as_ref());
     schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
 }

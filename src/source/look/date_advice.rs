@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
@@ -228,8 +228,11 @@ impl<'a> DateAdvice<'a> {
                 true => spellings_that(|text| matches!(read(&self.rules.with_format(text)), Ok(Some(Times::None)))),
                 false => Vec::new(),
             };
-            if let Ok(Some(times)) = read(self.rules) {
+            let as_text = read(self.rules);
+            if let Ok(Some(times)) = as_text {
                 found.push(as_it_is(times));
+            } else if as_text.is_err_and(|reason| reason.kind() == Kind::TooLarge) {
+                // Whatever it is taken for.
             } else if let formats = formats(is_other_text)
                 && !formats.is_empty()
             {

@@ -16,6 +16,7 @@ use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::code_column::{OWN_CODE_NAMES, usual_codes};
+use crate::source::content::guarded;
 use crate::source::date::column::DateReader;
 use crate::source::date::rules::DateRules;
 use crate::source::input::parts::cast_parts;
@@ -31,6 +32,9 @@ const DATE_NAMES: [&str; 2] = ["date", "trade_date"];
 
 /// Columns that are looked at together; of many more, as many as leave so many looks: each reads a file of lines whole.
 const LOOKED_AT: usize = 64;
+
+/// Columns that may have the codes by one file's first rows and are looked at in all files.
+const TRIED: usize = 16;
 
 /// What looks into files.
 pub(in crate::source) struct Look<'a> {
@@ -84,14 +88,14 @@ pub(in crate::source) fn settle(
         if options.roll.is_some() || look.any_says_more(&usable, &named)? {
             settled.date_name = Some(match &options.date_name {
                 Some(name) => name.clone(),
-                None => free_date_name(&settled, &schemas(candidates))?,
+                None => free_date_name(&settled, &schemas(&*candidates))?,
             });
         } else {
             settled.key.retain(|name| !named.contains(&name));
         }
     }
     // A list that also names code and date is understood, also by those words.
-    let has = |name: &str| schemas(candidates).iter().any(|schema| schema.columns.iter().any(|own| own.name == name));
+    let has = |name: &str| schemas(&*candidates).iter().any(|schema| schema.columns.iter().any(|own| own.name == name));
     let is_part = |name: &String| {
         Some(name) == settled.code_column.as_ref()
             || (look.is_first && ["code", "date"].contains(&name.as_str()) && !has(name))
@@ -124,7 +128,13 @@ impl Look<'_> {
         }
         let rank = |name: &&str| OWN_CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
         names.sort_by_key(|name| rank(name).unwrap_or(OWN_CODE_NAMES.len()));
-        for name in self.not_ruled_out(options, first, names) {
+        // No file is opened for what another does not have.
+        for schema in schemas(files.iter().copied()) {
+            let columns = schema.columns.iter().filter(|column| column.may_be_codes());
+            let has: HashSet<&str> = columns.map(|column| column.name.as_str()).collect();
+            names.retain(|name| has.contains(name));
+        }
+        for name in self.not_ruled_out(options, first, names)?.into_iter().take(TRIED) {
             let has_code = |file: &Candidate| self.has_code(options, file, name);
             if has_code(first)? && self.each(files, has_code)? {
                 return Ok(Some(name.to_owned()));
@@ -135,23 +145,50 @@ impl Look<'_> {
 
     /// Those of `names` whose first rows in `file` may have its code: one file rules most columns out. A csv file is read
     /// whole for however few columns.
-    fn not_ruled_out<'n>(&self, options: &SourceOptions, file: &Candidate, mut names: Vec<&'n str>) -> Vec<&'n str> {
+    fn not_ruled_out<'n>(
+        &self,
+        options: &SourceOptions,
+        file: &'n Candidate,
+        mut names: Vec<&'n str>,
+    ) -> Result<Vec<&'n str>> {
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let check_machine = || check_machine(&self.root.join(&file.path));
+        let Ok(decoder) = file.open(self.root, self.allowance) else {
+            check_machine()?;
+            return Ok(Vec::new());
+        };
+        // The names of `columns` that may have codes by their first rows; `None` where they cannot be read.
+        let may_be_codes = |columns: &[(usize, &'n str)]| {
+            let leaves: Vec<usize> = columns.iter().map(|(leaf, _)| *leaf).collect();
+            let Ok(first) = guarded(|| decoder.batches(&leaves)?.next().transpose()) else {
+                check_machine()?;
+                return Ok::<_, Error>(None);
+            };
+            let columns = columns.iter().zip(first.unwrap_or_default());
+            let codes = columns.filter(|(_, texts)| are_codes(options, file, texts)).map(|((_, name), _)| *name);
+            Ok(Some(codes.collect::<Vec<&str>>()))
+        };
         let wanted: HashSet<&str> = names.iter().copied().collect();
         let columns = file.footer.schema.columns.iter().filter(|column| wanted.contains(column.name.as_str()));
         let mut columns: Vec<(usize, &str)> = columns.map(|column| (column.leaf, column.name.as_str())).collect();
         columns.sort_unstable();
-        let mut ruled_out: HashSet<&str> = HashSet::new();
+        let (mut codes, mut apart): (HashSet<&str>, Vec<(usize, &str)>) = Default::default();
         for columns in columns.chunks(columns.len().div_ceil(LOOKED_AT).max(LOOKED_AT)) {
-            let leaves: Vec<usize> = columns.iter().map(|(leaf, _)| *leaf).collect();
-            // What cannot be read together is looked at by itself.
-            let _ = file.all_of(self.root, &leaves, self.allowance, |first| {
-                let others = columns.iter().zip(first).filter(|(_, texts)| !are_codes(options, file, texts));
-                ruled_out.extend(others.map(|((_, name), _)| *name));
-                false
-            });
+            match may_be_codes(columns)? {
+                Some(found) => codes.extend(found),
+                None => apart.extend(columns),
+            }
         }
-        names.retain(|name| !ruled_out.contains(name));
-        names
+        // What cannot be read together is looked at by itself, the likeliest first.
+        let place: HashMap<&str, usize> = names.iter().enumerate().map(|(n, name)| (*name, n)).collect();
+        apart.sort_by_key(|(_, name)| place.get(name));
+        for column in apart.iter().take(LOOKED_AT) {
+            codes.extend(may_be_codes(&[*column])?.into_iter().flatten());
+        }
+        names.retain(|name| codes.contains(name));
+        Ok(names)
     }
 
     /// Whether each row of the column `name` has the code of `file`.

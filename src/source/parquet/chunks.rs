@@ -1,7 +1,9 @@
 //! The column chunks of one file as the decoder reads them: where they lie by the footer's account, and their pages,
 //! checked one by one.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_schema::{DataType, Fields};
 use parquet::arrow::arrow_reader::RowGroups;
@@ -9,12 +11,13 @@ use parquet::basic::Type as PhysicalType;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::Length;
 
 use super::contents::Leaf;
-use super::pages::{Checked, Extent, Fault, Pages, Weight};
+use super::pages::{Checked, Extent, Fault, Need, Pages, Weight};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
-use crate::source::allowance::{Meter, ROW_LEN};
+use crate::source::allowance::{Meter, ROW_LEN, shown};
 use crate::source::content::Content;
 use crate::source::input::schema::FileSchema;
 
@@ -110,12 +113,40 @@ pub(in crate::source) fn extent(group: &RowGroupMetaData, leaf: usize) -> Option
 /// Columns of text that are looked at to say what a file takes that is refused.
 const TEXTS: usize = 16;
 
+/// Bytes of dictionaries that have more entries than there are rows, for which nothing is decoded: slices of categories
+/// have such. To unpack more of them takes seconds, and a few bytes can hold any number; those that a file has as bytes,
+/// and not only claims, are a multiple of its length.
+const IDLE: u64 = 256 << 20;
+const IDLE_TIMES: u64 = 128;
+
+/// What was found out about a file, whatever is read of it.
+#[derive(Default)]
+pub(in crate::source) struct Weighed {
+    /// What the leaves take that were weighed.
+    leaves: Mutex<HashMap<usize, LeafWeight>>,
+    /// Bytes of dictionaries that were unpacked and have more entries than there are rows.
+    idle: AtomicU64,
+}
+
+/// Bytes that a column takes.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeafWeight {
+    /// Its values, decoded.
+    decoded_len: u64,
+    /// The largest of its pages.
+    page_len: u64,
+    /// The largest of its dictionaries, and all of them.
+    dictionary_len: u64,
+    dictionaries_len: u64,
+}
+
 /// What all pages that are read of one file have in common.
 #[derive(Clone)]
 pub(in crate::source) struct Chunks {
     pub(in crate::source) content: Content,
     pub(in crate::source) metadata: Arc<ParquetMetaData>,
     pub(in crate::source) meter: Arc<Meter>,
+    pub(in crate::source) weighed: Arc<Weighed>,
     /// The leaves that are read.
     pub(in crate::source) leaves: Arc<[usize]>,
     /// All columns of the file that have a part in the panel, of which others may be read later.
@@ -136,6 +167,15 @@ impl Chunks {
                 let reason =
                     Reason::new(Kind::Other, format!("its column {name:?} is packed by LZO, which is not read"));
                 reason.of_column(&name).or(Remedy::Do("write the file anew with another compression".to_owned()))
+            }
+            Fault::Idle(len) => {
+                let what = format!(
+                    "its column {name:?} has a dictionary of more entries than rows, as dictionaries before it have: \
+                     {} together",
+                    shown(len)
+                );
+                let anew = Remedy::Do("write the file anew with dictionaries of the values that it has".to_owned());
+                Reason::new(Kind::Other, what).of_column(&name).or(anew)
             }
             // So many columns are tried again, fewer at a time: to know what all take, each page would be looked at.
             Fault::TooLarge(len) if self.leaves.len() > TEXTS => {
@@ -175,45 +215,63 @@ impl Chunks {
         most
     }
 
-    /// The most bytes that reading all of `leaves` would take at once, by looking at each page whose header does not tell,
-    /// and keeping none.
+    /// The most bytes that reading all of `leaves` would take at once.
     fn needed(&self, leaves: &[usize]) -> std::result::Result<u64, Reason> {
-        self.meter.start(0);
         let mut kept = (self.num_rows() as u64).saturating_mul(ROW_LEN);
         let mut largest = 0;
         for &leaf in leaves {
-            let [mut page_len, mut dictionary_len, mut dictionaries_len] = [0_u64; 3];
-            for chunk in self.metadata.row_groups().iter().filter_map(|group| extent(group, leaf)) {
-                // Where each text ends.
-                let ends = chunk.rows.saturating_mul(8);
-                let mut pages = Pages::new(self.content.clone(), chunk);
-                let mut is_unseen = false;
-                loop {
-                    let (decoded, len) = match pages.next_weight(|held| self.meter.take(0, held)) {
-                        Ok(Some(weight)) => {
-                            dictionary_len = dictionary_len.max(weight.dictionary_len);
-                            dictionaries_len = dictionaries_len.saturating_add(weight.dictionary_len);
-                            (weight.decoded_len, weight.page_len)
-                        }
-                        Ok(None) => break,
-                        // A page that alone is too large is weighed by its size, and so may be a dictionary, without
-                        // which the others say nothing.
-                        Err(Fault::TooLarge(held)) => {
-                            is_unseen = true;
-                            (held.saturating_add(ends), held)
-                        }
-                        Err(Fault::Damaged(_)) if is_unseen => break,
-                        Err(fault) => return Err(self.reason(leaf, fault)),
-                    };
-                    kept = kept.saturating_add(decoded);
-                    page_len = page_len.max(len);
-                }
-            }
+            let LeafWeight { decoded_len, page_len, dictionary_len, dictionaries_len } = self.weight(leaf)?;
             let dictionaries = if self.is_coded(leaf) { dictionaries_len } else { dictionary_len };
-            kept = kept.saturating_add(page_len).saturating_add(dictionaries);
+            kept = kept.saturating_add(decoded_len).saturating_add(page_len).saturating_add(dictionaries);
             largest = largest.max(page_len);
         }
         Ok(kept.saturating_add(largest))
+    }
+
+    /// What a leaf takes, by looking at each page whose header does not tell, once, and keeping none.
+    fn weight(&self, leaf: usize) -> std::result::Result<LeafWeight, Reason> {
+        let known = || self.weighed.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(weight) = known().get(&leaf) {
+            return Ok(*weight);
+        }
+        self.meter.start(0);
+        let mut weight = LeafWeight::default();
+        for chunk in self.metadata.row_groups().iter().filter_map(|group| extent(group, leaf)) {
+            // Where each text ends.
+            let ends = chunk.rows.saturating_mul(8);
+            let mut pages = Pages::new(self.content.clone(), chunk);
+            loop {
+                let (decoded, len) = match pages.next_weight(|need| self.allow(need)) {
+                    Ok(Some(page)) => {
+                        weight.dictionary_len = weight.dictionary_len.max(page.dictionary_len);
+                        weight.dictionaries_len = weight.dictionaries_len.saturating_add(page.dictionary_len);
+                        (page.decoded_len, page.page_len)
+                    }
+                    Ok(None) => break,
+                    // A page that alone is too large is weighed by its size.
+                    Err(Fault::TooLarge(held)) => (held.saturating_add(ends), held),
+                    Err(fault) => return Err(self.reason(leaf, fault)),
+                };
+                weight.decoded_len = weight.decoded_len.saturating_add(decoded);
+                weight.page_len = weight.page_len.max(len);
+            }
+        }
+        known().insert(leaf, weight);
+        Ok(weight)
+    }
+
+    /// Has the meter allow what a page needs.
+    fn allow(&self, need: &Need) -> std::result::Result<(), Fault> {
+        let most = IDLE.saturating_add(self.content.len().saturating_mul(IDLE_TIMES));
+        let idle = need.idle.saturating_add(self.weighed.idle.load(Ordering::Relaxed));
+        if need.idle > 0 && idle > most {
+            return Err(Fault::Idle(idle));
+        }
+        if !self.meter.take(0, need.held) {
+            return Err(Fault::TooLarge(need.held));
+        }
+        self.weighed.idle.store(idle, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the rows of a leaf are decoded to places in its dictionaries, which stay with them.
@@ -303,8 +361,7 @@ impl Drop for Chunk {
 
 impl PageReader for Chunk {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        let meter = &self.chunks.meter;
-        let page = self.pages.next(|held| meter.take(0, held));
+        let page = self.pages.next(|need| self.chunks.allow(need));
         let page = page.and_then(|page| page.map(|page| self.count(page)).transpose());
         page.map_err(|fault| {
             let reason = self.chunks.reason(self.leaf, fault);

@@ -19,7 +19,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::chunks::extent;
 use super::contents::split;
-use super::pages::{Extent, PageKind, Pages, page_header};
+use super::pages::{Extent, Need, PageKind, Pages, page_header};
 use crate::source::content::Content;
 
 /// Bytes of a page, at most: two counts and two values are enough for any number of equal rows.
@@ -84,7 +84,7 @@ fn constant_chunk(content: &Content, chunk: Extent) -> Option<(Vec<u8>, usize)> 
         return None;
     }
     let mut pages = Pages::new(content.clone(), chunk);
-    let mut next = || pages.next(|held| held <= PAGE).ok()?.map(|checked| checked.page);
+    let mut next = || pages.next(Need::of_at_most(PAGE)).ok()?.map(|checked| checked.page);
     let Page::DictionaryPage { buf: entry, .. } = next()? else { return None };
     let rows = usize::try_from(chunk.rows).ok()?;
     let mut left = rows;

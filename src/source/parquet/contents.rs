@@ -40,6 +40,7 @@ impl Dictionary {
         let mut dictionary = Dictionary { entries, ..Dictionary::default() };
         if leaf.physical == PhysicalType::BYTE_ARRAY {
             let mut rest = bytes;
+            dictionary.lens.reserve_exact(entries.min(bytes.len() as u64 / 4) as usize);
             for _ in 0..entries {
                 let (len, after) = rest.split_first_chunk()?;
                 let len = u32::from_le_bytes(*len);

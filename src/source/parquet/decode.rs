@@ -11,7 +11,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Weighed};
 use super::constant::constant;
 use super::declared::{Levels, Shape};
 use super::direct::{eight_bytes, is_plain, numbers};
@@ -22,7 +22,7 @@ use super::nulls::are_null;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
-use crate::source::content::Content;
+use crate::source::content::{Content, first_failing};
 use crate::source::input::schema::{Batches, Decoder, EightBytes, FileColumn, FileSchema, Format, Value};
 use crate::source::types::{dictionary, is_plain_text};
 
@@ -42,6 +42,7 @@ pub(super) struct Parquet {
     fields: OnceLock<Fields>,
     leaves: Arc<Leaves>,
     meter: Arc<Meter>,
+    weighed: Arc<Weighed>,
 }
 
 impl Format for Leaves {
@@ -71,6 +72,7 @@ impl Parquet {
             fields: OnceLock::new(),
             leaves: Arc::clone(leaves),
             meter: Meter::new(allowance),
+            weighed: Arc::default(),
         })
     }
 
@@ -113,6 +115,7 @@ impl Parquet {
             content: self.content.clone(),
             metadata: Arc::clone(&self.metadata),
             meter: Arc::clone(&self.meter),
+            weighed: Arc::clone(&self.weighed),
             leaves: leaves.into(),
             schema: Arc::clone(&self.schema),
             types: Fields::empty(),
@@ -186,11 +189,11 @@ impl Parquet {
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
     /// them side by side and does not say which.
     fn blame(&self, leaves: &[usize], error: &ArrowError) -> Reason {
-        let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf), self.fields()) {
+        let fails = |leaves: &[usize]| match self.reader(leaves, self.fields()) {
             Ok((mut reader, _)) => reader.any(|batch| batch.is_err()),
             Err(_) => true,
         };
-        let Some(&leaf) = leaves.iter().find(fails) else { return Reason::undecodable(error) };
+        let Some(&leaf) = first_failing(leaves, fails) else { return Reason::undecodable(error) };
         let column = self.descriptor().column(leaf);
         Reason::undecodable(format_args!("its column {:?}: {error}", column.name())).of_column(column.name())
     }

@@ -10,7 +10,7 @@ use parquet::file::metadata::ParquetMetaData;
 use super::chunks::extent;
 use super::constant::all_are;
 use super::declared::Levels;
-use super::pages::{Extent, LEVELS_RLE, PageKind, Pages};
+use super::pages::{Extent, LEVELS_RLE, Need, PageKind, Pages};
 use crate::source::content::Content;
 
 /// Bytes of a page, at most: levels of nulls are a few runs.
@@ -34,7 +34,7 @@ pub(in crate::source) fn are_null(
 fn is_null(content: &Content, chunk: Extent, levels: Levels) -> bool {
     let mut pages = Pages::new(content.clone(), chunk);
     loop {
-        match pages.next_unpacked(|held| held <= PAGE) {
+        match pages.next_unpacked(Need::of_at_most(PAGE)) {
             Ok(None) => return true,
             Ok(Some((kind, body))) if has_no_value(&kind, &body, levels) => {}
             _ => return false,

@@ -164,6 +164,8 @@ pub(in crate::source) enum Fault {
     Lzo,
     /// It would take so many bytes, more than there are.
     TooLarge(u64),
+    /// With it, so many bytes of dictionaries were unpacked that have more entries than there are rows.
+    Idle(u64),
 }
 
 /// What a chunk's pages depend on.
@@ -184,6 +186,8 @@ pub(in crate::source) struct Pages {
     at: u64,
     values_left: u64,
     dictionary: Option<Dictionary>,
+    /// Whether there is a dictionary that was too large to be looked at.
+    is_unseen: bool,
     inflater: Inflater,
 }
 
@@ -215,24 +219,42 @@ pub(super) struct Weight {
 
 impl Weight {
     pub(super) fn of(Checked { page, decoded_len }: &Checked, leaf: Leaf) -> Weight {
+        let page_len = page.buffer().len() as u64;
+        match page {
+            Page::DictionaryPage { num_values, .. } => Weight::of_dictionary(leaf, page_len, *num_values),
+            _ => Weight { decoded_len: *decoded_len, page_len, dictionary_len: 0 },
+        }
+    }
+
+    /// A dictionary of `entries` in a page of so many bytes.
+    fn of_dictionary(leaf: Leaf, page_len: u64, entries: u32) -> Weight {
         /// Where a text ends, and how long it is.
         const TEXT: u64 = 12;
-        let page_len = page.buffer().len() as u64;
-        let dictionary_len = match page {
-            Page::DictionaryPage { num_values, .. } => {
-                let entry = if leaf.physical == Type::BYTE_ARRAY { TEXT } else { 0 };
-                page_len.saturating_add(entry.saturating_mul(u64::from(*num_values)))
-            }
-            _ => 0,
-        };
-        Weight { decoded_len: *decoded_len, page_len, dictionary_len }
+        let entry = if leaf.physical == Type::BYTE_ARRAY { TEXT } else { 0 };
+        let dictionary_len = page_len.saturating_add(entry.saturating_mul(u64::from(entries)));
+        Weight { decoded_len: 0, page_len, dictionary_len }
+    }
+}
+
+/// What it takes to unpack a page, by its header.
+pub(super) struct Need {
+    /// Bytes that are held then, at most.
+    pub(super) held: u64,
+    /// Bytes of a dictionary that has more entries than there are rows.
+    pub(super) idle: u64,
+}
+
+impl Need {
+    /// Allows pages of `most` bytes.
+    pub(super) fn of_at_most(most: u64) -> impl Fn(&Need) -> Result<(), Fault> {
+        move |need| if need.held <= most { Ok(()) } else { Err(Fault::TooLarge(need.held)) }
     }
 }
 
 impl Pages {
     pub(in crate::source) fn new(content: Content, chunk: Extent) -> Pages {
         let (at, values_left) = (chunk.start, chunk.rows);
-        Pages { content, chunk, at, values_left, dictionary: None, inflater: Inflater::default() }
+        Pages { content, chunk, at, values_left, dictionary: None, is_unseen: false, inflater: Inflater::default() }
     }
 
     /// The column that they are of.
@@ -240,11 +262,11 @@ impl Pages {
         self.chunk.leaf
     }
 
-    /// The next page, unless all values were there. `may` is asked whether so many bytes may be held besides.
+    /// The next page, unless all values were there. `may` is asked whether it may be unpacked.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(in crate::source) fn next(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<Checked>, Fault> {
+    /// What is wrong with it, or what `may` says.
+    pub(super) fn next(&mut self, may: impl Fn(&Need) -> Result<(), Fault>) -> Result<Option<Checked>, Fault> {
         match self.next_unpacked(may)? {
             Some((kind, body)) => self.checked(&kind, body).map(Some),
             None => Ok(None),
@@ -254,26 +276,44 @@ impl Pages {
     /// As [`next`](Self::next), but nobody looked into the page.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn next_unpacked(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<(PageKind, Bytes)>, Fault> {
+    /// Likewise.
+    pub(super) fn next_unpacked(
+        &mut self,
+        may: impl Fn(&Need) -> Result<(), Fault>,
+    ) -> Result<Option<(PageKind, Bytes)>, Fault> {
         match self.next_found()? {
             Some(found) => self.unpack(found, may).map(Some),
             None => Ok(None),
         }
     }
 
-    /// What the next page takes, by its header alone where that tells it.
+    /// What the next page takes, by its header alone where that tells it. Without a dictionary that is too large to be
+    /// looked at, pages that refer to it say nothing, and are the end.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn next_weight(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<Weight>, Fault> {
+    /// As [`next`](Self::next).
+    pub(super) fn next_weight(&mut self, may: impl Fn(&Need) -> Result<(), Fault>) -> Result<Option<Weight>, Fault> {
         let Some(found) = self.next_found()? else { return Ok(None) };
-        if let Some(weight) = self.told(&found.header) {
-            return Ok(Some(weight));
+        let told = self.told(&found.header);
+        let is_of_texts = self.chunk.leaf.physical == Type::BYTE_ARRAY;
+        let is_dictionary = is_of_texts && matches!(found.header.kind, PageKind::Dictionary { .. });
+        if told.is_some() && !is_dictionary {
+            return Ok(told);
         }
-        let (kind, body) = self.unpack(found, may)?;
-        let checked = self.checked(&kind, body)?;
-        Ok(Some(Weight::of(&checked, self.chunk.leaf)))
+        if self.is_unseen {
+            return Ok(None);
+        }
+        match self.unpack(found, may) {
+            Ok((kind, body)) => {
+                let checked = self.checked(&kind, body)?;
+                Ok(Some(Weight::of(&checked, self.chunk.leaf)))
+            }
+            Err(Fault::TooLarge(_)) if is_dictionary => {
+                self.is_unseen = true;
+                Ok(told)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The next page with values.
@@ -317,16 +357,10 @@ impl Pages {
         Ok(None)
     }
 
-    /// A page's bytes. `may` is asked whether so many may be held besides.
-    fn unpack(&mut self, found: Found, may: impl Fn(u64) -> bool) -> Result<(PageKind, Bytes), Fault> {
+    /// A page's bytes. `may` is asked whether it may be unpacked.
+    fn unpack(&mut self, found: Found, may: impl Fn(&Need) -> Result<(), Fault>) -> Result<(PageKind, Bytes), Fault> {
         let Found { header, start, packed_len } = found;
-        let held = match self.content {
-            Content::Memory(_) => u64::from(header.uncompressed),
-            Content::Disk(..) => u64::from(header.uncompressed) + u64::from(header.compressed),
-        };
-        if !may(held) {
-            return Err(Fault::TooLarge(held));
-        }
+        may(&self.need(&header))?;
         let body = self.content.range(start, header.compressed as usize);
         let body = body.map_err(|_| Fault::Damaged("has a page that cannot be read"))?;
         if header.crc.is_some_and(|crc| crc32fast::hash(&body) != crc) {
@@ -337,14 +371,29 @@ impl Pages {
         Ok((header.kind, body))
     }
 
+    /// What it takes to unpack a page.
+    fn need(&self, header: &Header) -> Need {
+        let page_len = u64::from(header.uncompressed);
+        let unpacked = match self.content {
+            Content::Memory(_) => page_len,
+            Content::Disk(..) => page_len + u64::from(header.compressed),
+        };
+        match header.kind {
+            PageKind::Dictionary { values, .. } => {
+                let weight = Weight::of_dictionary(self.chunk.leaf, page_len, values);
+                let idle = if u64::from(values) > self.chunk.rows { page_len } else { 0 };
+                Need { held: unpacked.max(page_len.saturating_add(weight.dictionary_len)), idle }
+            }
+            _ => Need { held: unpacked, idle: 0 },
+        }
+    }
+
     /// What a page takes by its header. Of texts that lie in a dictionary, or begin as others do, only a look at them tells.
     fn told(&self, header: &Header) -> Option<Weight> {
         let (leaf, page_len) = (self.chunk.leaf, u64::from(header.uncompressed));
         let is_text = leaf.physical == Type::BYTE_ARRAY;
         match header.kind {
-            PageKind::Dictionary { .. } if !is_text => {
-                Some(Weight { decoded_len: 0, page_len, dictionary_len: page_len })
-            }
+            PageKind::Dictionary { values, .. } => Some(Weight::of_dictionary(leaf, page_len, values)),
             PageKind::Data { values, encoding, .. } | PageKind::DataV2 { values, encoding, .. } => {
                 let texts_len = match encoding {
                     _ if !is_text => 0,
@@ -382,6 +431,13 @@ impl Pages {
             PageKind::DataV2 { levels_len: [a, b], is_packed, .. } => [a.checked_add(b)?, u32::from(is_packed)],
             _ => [0, 1],
         };
+        // Before each text of a dictionary stands its length.
+        if let PageKind::Dictionary { values, .. } = header.kind
+            && self.chunk.leaf.physical == Type::BYTE_ARRAY
+            && u64::from(values).saturating_mul(size_of::<u32>() as u64) > u64::from(header.uncompressed)
+        {
+            return None;
+        }
         let packed = header.compressed.checked_sub(levels)?;
         let unpacked = u64::from(header.uncompressed.checked_sub(levels)?);
         if is_packed == 0 || self.chunk.codec == CompressionCodec::UNCOMPRESSED {
