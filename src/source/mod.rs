@@ -19,6 +19,7 @@ mod from_text;
 mod input;
 mod look;
 mod losses;
+mod lz4_frame;
 mod map_file;
 mod members;
 mod options;

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import struct
 from pathlib import Path
 
 import duckdb
@@ -242,3 +243,103 @@ def test_a_dictionary_in_several_pieces_is_named_and_not_called_damaged(tmp_path
     failed = transect.run("build", tmp_path / "source", tmp_path / "store", "--input", "arrow", expect=transect.FAILED)
     told = "has a dictionary in several pieces, which is not read; write each dictionary whole, or the file as Parquet"
     assert told in failed.stderr
+
+
+def under_nulls(kind, null=b"\xff" * 16):
+    """Three texts, of which one is null; what lies under it is none."""
+    long = b"a text of more than twelve bytes"
+    valid = pa.py_buffer(bytes([0b101]))
+    if kind in ("string_view", "binary_view"):
+        views = struct.pack("<i4sii", len(long), long[:4], 0, 0) + null + struct.pack("<i12s", 2, b"ab")
+        return pa.Array.from_buffers(getattr(pa, kind)(), 3, [valid, pa.py_buffer(views), pa.py_buffer(long)], 1)
+    wide = kind.startswith("large")
+    ends = [0, len(long), len(long) + 4, len(long) + 6]
+    offsets = pa.array(ends, pa.int64() if wide else pa.int32()).buffers()[1]
+    return pa.Array.from_buffers(getattr(pa, kind)(), 3, [valid, offsets, pa.py_buffer(long + null[:4] + b"ab")], 1)
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+@pytest.mark.parametrize("kind", ["string_view", "binary_view", "string", "large_string"])
+def test_what_lies_under_a_null_is_nothing(kind, compression, tmp_path):
+    # "In the case of a null, the value is undefined": pyarrow and Polars read it.
+    (tmp_path / "source").mkdir()
+    # A view within the text but amid a character, too, and one that is short and goes on.
+    nulls = [b"\xff" * 16, struct.pack("<i4sii", 13, b"a te", 0, 0), struct.pack("<i12s", 2, b"\xff\xfexyz")]
+    for n, null in enumerate(nulls):
+        # A column before and one after it, so that buffers are counted.
+        columns = {"trade_date": DAYS[:3], "x": [1.5, None, 2.5], "s": under_nulls(kind, null), "y": [None, "y", None]}
+        path = tmp_path / "source" / f"{n}.arrow"
+        ipc_file(compression)(pa.table(columns), path)
+        texts = ["a text of more than twelve bytes", None, "ab"]
+        texts = [text.encode() if kind == "binary_view" and text else text for text in texts]
+        assert pa.ipc.open_file(path).read_all().column("s").to_pylist() == texts
+    transect.build(tmp_path / "source", tmp_path / "store", "--input", "arrow")
+    transect.transpose(tmp_path / "store", tmp_path / "out", "--by", "stock")
+    for n in range(len(nulls)):
+        found = pq.read_table(tmp_path / "out" / f"{n}.parquet")
+        assert (found.column("s").to_pylist(), found.column("y").to_pylist()) == (texts, [None, "y", None])
+
+
+def test_a_view_that_is_none_is_damage_where_it_is_no_null(tmp_path):
+    (tmp_path / "source").mkdir()
+    good = pa.table({"trade_date": DAYS[:1], "s": ["good"]})
+    ipc_file()(good, tmp_path / "source" / "good.arrow")
+    bits, *buffers = under_nulls("string_view").buffers()
+    views = pa.Array.from_buffers(pa.string_view(), 3, [None, *buffers], 0)
+    ipc_file()(pa.table({"trade_date": DAYS[:3], "s": views}), tmp_path / "source" / "valid.arrow")
+    # And where a bit says that it is one, and the count that none is.
+    path = tmp_path / "source" / "counted.arrow"
+    ipc_file()(pa.table({"trade_date": DAYS[:3], "s": under_nulls("string_view")}), path)
+    node = struct.pack("<qq", 3, 1)
+    assert path.read_bytes().count(node) == 1
+    path.write_bytes(path.read_bytes().replace(node, struct.pack("<qq", 3, 0)))
+    built = transect.run(
+        "build", tmp_path / "source", tmp_path / "store", "--input", "arrow", "--allow", "skipped-files",
+        expect=(transect.SKIPPED,),
+    )
+    told = built.stderr
+    assert "skipped 2 of 3 inputs" in told and 'its column "s": Invalid argument error' in told, told
+
+
+def is_frame(data):
+    """Whether these bytes are a length and a whole frame of LZ4."""
+    if data[8:12] != b"\x04\x22\x4d\x18":
+        return False
+    try:
+        return len(pa.decompress(bytes(data[8:]), *struct.unpack_from("<q", data), codec="lz4")) > 0
+    except OSError:
+        return False
+
+
+def lz4_cut(path, left_out):
+    """Has the buffers of the last message of a stream, packed by LZ4, end as many bytes earlier; how many there are."""
+    data = bytearray(path.read_bytes())
+    at, cut = 0, 0
+    while not cut:
+        (length,) = struct.unpack_from("<i", data, at + 4)
+        body = at + 8 + length
+        for pair in range(at + 8, body - 15, 8):
+            offset, size = struct.unpack_from("<qq", data, pair)
+            if 0 <= offset < len(data) and 12 < size < len(data) and is_frame(data[body + offset :][:size]):
+                struct.pack_into("<q", data, pair + 8, size - left_out)
+                cut += 1
+        at = body
+    path.write_bytes(bytes(data))
+    return cut
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 4])
+def test_frames_of_lz4_that_end_early_are_damaged(left_out, tmp_path):
+    (tmp_path / "source").mkdir()
+    path = tmp_path / "source" / "A.arrow"
+    rows = pa.table({"trade_date": pd.date_range("2001-01-01", periods=3000).date, "x": np.arange(3000.0)})
+    ipc_stream("lz4")(rows, path)
+    assert lz4_cut(path, left_out) == 2
+    if left_out == 0:
+        transect.build(tmp_path / "source", tmp_path / "store", "--input", "arrow")
+        return
+    with pytest.raises(OSError, match="less than one frame"):
+        pa.ipc.open_stream(path).read_all()
+    ended = transect.run("build", tmp_path / "source", tmp_path / "store", "--input", "arrow", expect=1)
+    told = ended.stderr
+    assert "the packed bytes of its column \"trade_date\" end early" in told, told

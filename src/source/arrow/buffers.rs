@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use arrow_ipc::{MetadataVersion, RecordBatch};
+use arrow_ipc::{CompressionType, MetadataVersion, RecordBatch};
 use arrow_schema::{DataType, Schema, UnionMode};
 
 use crate::reason::Reason;
+use crate::source::lz4_frame::is_whole;
 
 /// The buffers of each column of `schema`, by their places among those of `batch`; `None` where it has not as many.
 pub(super) fn buffers_of(schema: &Schema, batch: RecordBatch, version: MetadataVersion) -> Option<Vec<Range<usize>>> {
@@ -73,6 +74,43 @@ pub(super) fn unmatched() -> Reason {
     Reason::damaged("its buffers are not what its schema and they themselves say")
 }
 
+/// What stands before the bytes of a buffer in a batch that is packed: how long it is unpacked.
+const PREFIX: usize = size_of::<i64>();
+/// "The uncompressed length may be set to -1 to indicate that the data that follows is not compressed".
+pub(super) const IS_PLAIN: i64 = -1;
+
+/// A buffer of a batch, as it lies in the body.
+pub(super) enum Packed<'b> {
+    Plain(&'b [u8]),
+    /// In this way, and how long it is unpacked.
+    By(CompressionType, usize, &'b [u8]),
+}
+
+/// The buffer number `place` of `batch`, which lies in `body`; `None` where it is not there.
+pub(super) fn packed<'b>(batch: RecordBatch, place: usize, body: &'b [u8]) -> Option<Packed<'b>> {
+    let buffers = batch.buffers()?;
+    let buffer = if place < buffers.len() { buffers.get(place) } else { return None };
+    let start = usize::try_from(buffer.offset()).ok()?;
+    let bytes = body.get(start..start.checked_add(usize::try_from(buffer.length()).ok()?)?)?;
+    let Some(compression) = batch.compression().filter(|_| !bytes.is_empty()) else {
+        return Some(Packed::Plain(bytes));
+    };
+    let (prefix, bytes) = bytes.split_first_chunk::<PREFIX>()?;
+    Some(match i64::from_le_bytes(*prefix) {
+        IS_PLAIN => Packed::Plain(bytes),
+        len => Packed::By(compression.codec(), usize::try_from(len).ok()?, bytes),
+    })
+}
+
+/// Whether what the buffers of `batch` at these places are packed in is there to its end, as far as the decoder does not
+/// see to it itself.
+pub(super) fn are_whole(batch: RecordBatch, places: &Range<usize>, body: &[u8]) -> bool {
+    places.clone().all(|place| match packed(batch, place, body) {
+        Some(Packed::By(CompressionType::LZ4_FRAME, 1.., bytes)) => is_whole(bytes),
+        found => found.is_some(),
+    })
+}
+
 /// The most bytes that so many packed ones hold: zstd has blocks of 128 KiB of which four bytes tell.
 fn most_of(packed: u64) -> u64 {
     packed.saturating_mul(1 << 15).saturating_add(1 << 17)
@@ -91,10 +129,9 @@ pub(super) fn unpacked_len(
         let (offset, len) = (buffer.offset() as u64, buffer.length() as u64);
         let unpacked = match batch.compression() {
             None => len,
-            Some(_) if len < 8 => return None,
-            // "The uncompressed length may be set to -1 to indicate that the data that follows is not compressed".
+            Some(_) if len < PREFIX as u64 => return None,
             Some(_) => match i64::from_le_bytes(prefix(offset)?) {
-                -1 => len,
+                IS_PLAIN => len,
                 length => u64::try_from(length).ok().filter(|length| *length <= most_of(len))?,
             },
         };

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, BinaryViewArray, GenericBinaryArray, GenericStringArray, OffsetSizeTrait, new_null_array,
+};
 use arrow_cast::{can_cast_types, cast};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
@@ -65,7 +67,26 @@ pub(super) fn take_as(array: &ArrayRef, raw: &DataType) -> Result<ArrayRef, Arro
     }
     match (array.data_type(), raw) {
         (from, to) if from == to => Ok(array.clone()),
-        (DataType::BinaryView, DataType::Utf8View) => Ok(Arc::new(array.as_binary_view().clone().to_string_view()?)),
+        (DataType::BinaryView, DataType::Utf8View) => {
+            let bytes = array.as_binary_view();
+            let texts = bytes.clone().to_string_view().or_else(|_| {
+                let views =
+                    bytes.views().iter().enumerate().map(|(row, view)| if bytes.is_null(row) { 0 } else { *view });
+                let nulls = bytes.nulls().cloned();
+                BinaryViewArray::try_new(views.collect(), bytes.data_buffers().to_vec(), nulls)?.to_string_view()
+            });
+            Ok(Arc::new(texts?))
+        }
+        (DataType::Binary, DataType::Utf8) => texts_of::<i32>(array),
+        (DataType::LargeBinary, DataType::LargeUtf8) => texts_of::<i64>(array),
         _ => cast(array, raw),
     }
+}
+
+/// The texts that bytes are. What lies under a null is none: "the value ... is undefined".
+fn texts_of<O: OffsetSizeTrait>(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let bytes = array.as_binary::<O>();
+    let texts = GenericStringArray::<O>::try_from_binary(bytes.clone());
+    let texts = texts.or_else(|_| GenericStringArray::try_from_binary(bytes.iter().collect::<GenericBinaryArray<O>>()));
+    Ok(Arc::new(texts?))
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::Buffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::FileDecoder;
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef};
 
-use super::buffers::{all, buffers_of, unmatched, unpacked_len};
+use super::buffers::{all, are_whole, buffers_of, unmatched, unpacked_len};
 use super::columns::{columns, take_as};
 use super::messages::{Batch, batch};
 use super::outline::{Outline, Part};
+use super::views::{is_view, with_views_cleared};
 use crate::reason::{Kind, Reason};
 use crate::remedy::excluding;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
-use crate::source::content::{Content, changed};
+use crate::source::content::{Content, changed, first_failing};
 use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format};
 use crate::source::types::check_decimals;
 use crate::source::weight::written_out;
@@ -26,12 +27,17 @@ const ARRAY_LEN: u64 = 256;
 /// What a value takes at most, texts' own bytes aside.
 const SLOT_LEN: u64 = 16;
 
-/// `schema` with bytes in place of texts that are views: the decoder looks at each text, and any number of views may be of
-/// one that is long. Once they are weighed, they are [taken as](take_as) texts.
-fn views_of_bytes(schema: &Schema) -> SchemaRef {
-    let field = |field: &FieldRef| match field.data_type() {
-        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView)),
-        _ => Arc::clone(field),
+/// `schema` with bytes in place of texts: the decoder looks at each of them, at those under nulls, too, and any number of
+/// views may be of one that is long. Once they are weighed, they are [taken as](take_as) texts.
+fn bytes_of_texts(schema: &Schema) -> SchemaRef {
+    let field = |field: &FieldRef| {
+        let bytes = match field.data_type() {
+            DataType::Utf8 => DataType::Binary,
+            DataType::LargeUtf8 => DataType::LargeBinary,
+            DataType::Utf8View => DataType::BinaryView,
+            _ => return Arc::clone(field),
+        };
+        Arc::new(field.as_ref().clone().with_data_type(bytes))
     };
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Fields>()))
 }
@@ -115,7 +121,7 @@ impl Decoder for ArrowFile {
 impl ArrowFile {
     fn decoder(&self, leaves: &[usize]) -> FileDecoder {
         // Version 1 stands for any: pyarrow names another in the footer than in the messages, of which each was checked.
-        let schema = views_of_bytes(&self.outline.schema);
+        let schema = bytes_of_texts(&self.outline.schema);
         FileDecoder::new(schema, MetadataVersion::V1).with_projection(leaves.to_vec())
     }
 
@@ -139,6 +145,9 @@ impl ArrowFile {
             Batch::Dictionary(dictionary) => {
                 let entries = dictionary.data().ok_or_else(unmatched)?;
                 self.hold(unpacked_len(entries, &all(entries), prefix).ok_or_else(unmatched)?, 0)?;
+                if !are_whole(entries, &all(entries), body) {
+                    return Err(Reason::damaged("it has a dictionary whose packed bytes end early"));
+                }
                 decoder.read_dictionary(&part.block(), &buffer).map_err(Reason::undecodable)?;
                 Ok(None)
             }
@@ -150,8 +159,31 @@ impl ArrowFile {
                     unpacked = unpacked.saturating_add(unpacked_len(rows, places, prefix).ok_or_else(unmatched)?);
                 }
                 self.hold(0, unpacked)?;
-                let batch = decoder.read_record_batch(&part.block(), &buffer);
-                let batch = batch.map_err(|error| self.blame(part, &buffer, columns, &error))?;
+                for (&leaf, FileColumn { name, .. }) in leaves.iter().zip(columns) {
+                    if !are_whole(rows, &places[leaf], body) {
+                        let what = format!("the packed bytes of its column {name:?} end early");
+                        return Err(Reason::damaged(what).of_column(name));
+                    }
+                }
+                let batch = decoder.read_record_batch(&part.block(), &buffer).or_else(|error| {
+                    let is_of_views = |leaf: &&usize| is_view(self.outline.schema.field(**leaf).data_type());
+                    let mut views = leaves.iter().filter(is_of_views).map(|&leaf| places[leaf].start).peekable();
+                    // A copy of the part, and the views unpacked.
+                    let passing = unpacked.saturating_mul(2).saturating_add(bytes.len() as u64);
+                    let may_help = views.peek().is_some() && self.meter.take(0, passing);
+                    let again = || {
+                        if !may_help {
+                            return None;
+                        }
+                        let (cleared, nulls) = with_views_cleared(rows, views, (message, body))?;
+                        let batch = decoder.read_record_batch(&part.block(), &Buffer::from(cleared)).ok()??;
+                        let views = batch.columns().iter().filter(|array| is_view(array.data_type()));
+                        // Not where the column claims that it has no nulls.
+                        let is_right = views.map(|array| array.null_count()).eq(nulls);
+                        is_right.then_some(Some(batch))
+                    };
+                    again().ok_or_else(|| self.blame(part, &buffer, columns, &error))
+                })?;
                 let batch = batch.ok_or_else(unmatched)?;
                 let mut arrays = Vec::with_capacity(columns.len());
                 for (column, array) in columns.iter().zip(batch.columns()) {
@@ -175,8 +207,9 @@ impl ArrowFile {
 
     /// What the decoder said of these columns of a part, as a reason with the name of the one that it is about.
     fn blame(&self, part: &Part, buffer: &Buffer, columns: &[&FileColumn], error: &ArrowError) -> Reason {
-        let fails = |column: &&&FileColumn| {
-            let mut alone = self.decoder(&[column.leaf]);
+        let fails = |columns: &[&FileColumn]| {
+            let leaves: Vec<usize> = columns.iter().map(|column| column.leaf).collect();
+            let mut alone = self.decoder(&leaves);
             let before = self.outline.parts.iter().take_while(|other| !std::ptr::eq(*other, part));
             let read = before.filter(|other| other.is_dictionary).try_for_each(|other| {
                 let bytes = other.read(&self.content)?;
@@ -184,7 +217,7 @@ impl ArrowFile {
             });
             read.is_ok() && alone.read_record_batch(&part.block(), buffer).is_err()
         };
-        match columns.iter().find(fails) {
+        match first_failing(columns, fails) {
             Some(FileColumn { name, .. }) => {
                 Reason::undecodable(format_args!("its column {name:?}: {error}")).of_column(name)
             }

@@ -7,3 +7,4 @@ pub(in crate::source) mod messages;
 mod outline;
 pub(in crate::source) mod schema;
 pub(in crate::source) mod survey;
+mod views;

@@ -6,6 +6,8 @@ use std::io::Read;
 
 use parquet::basic::CompressionCodec;
 
+use crate::source::lz4_frame::is_whole;
+
 /// The codecs of one column chunk.
 #[derive(Default)]
 pub(in crate::source) struct Inflater {
@@ -63,6 +65,9 @@ fn read(from: impl Read, len: usize, to: &mut Vec<u8>) -> Option<()> {
 }
 
 fn lz4_frame(packed: &[u8], len: usize, to: &mut Vec<u8>) -> Option<()> {
+    if !is_whole(packed) {
+        return None;
+    }
     read(lz4_flex::frame::FrameDecoder::new(packed), len, to)
 }
 
@@ -90,4 +95,44 @@ fn hadoop(mut packed: &[u8], len: usize, to: &mut Vec<u8>) -> Option<()> {
         packed = rest;
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// What a page holds, packed by each codec.
+    fn packed(content: &[u8]) -> Vec<(CompressionCodec, Vec<u8>)> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(content).unwrap();
+        let mut frame = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        frame.write_all(content).unwrap();
+        let block = lz4_flex::block::compress(content);
+        let sizes = [content.len(), block.len()].map(|len| (len as u32).to_be_bytes()).concat();
+        vec![
+            (CompressionCodec::SNAPPY, snap::raw::Encoder::new().compress_vec(content).unwrap()),
+            (CompressionCodec::GZIP, gzip.finish().unwrap()),
+            (CompressionCodec::ZSTD, zstd::bulk::compress(content, 3).unwrap()),
+            (CompressionCodec::LZ4, frame.finish().unwrap()),
+            (CompressionCodec::LZ4, [sizes, block.clone()].concat()),
+            (CompressionCodec::LZ4, block.clone()),
+            (CompressionCodec::LZ4_RAW, block),
+        ]
+    }
+
+    #[test]
+    fn what_ends_early_is_not_unpacked() {
+        let content: Vec<u8> = (0..5000u32).flat_map(|n| (n % 700).to_le_bytes()).collect();
+        for (codec, packed) in packed(&content) {
+            let inflated = |packed: &[u8]| {
+                let mut to = Vec::new();
+                Inflater::default().inflate(codec, packed, content.len(), &mut to).map(|()| to)
+            };
+            assert_eq!(inflated(&packed).as_ref(), Some(&content), "{codec}");
+            let ends = (0..packed.len()).filter(|end| end % 97 == 0 || end + 40 > packed.len());
+            ends.for_each(|end| assert_eq!(inflated(&packed[..end]), None, "{codec}, {end} of {}", packed.len()));
+        }
+    }
 }
