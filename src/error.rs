@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::key::Date;
-use crate::remedy::{Operation, Remedy, Setting, sentence};
+use crate::remedy::{Operation, Remedy, Setting, lost_current, sentence};
 use crate::skipped::{Skipped, grouped, usual};
 
 /// Result of this library's fallible functions.
@@ -345,6 +345,7 @@ impl Error {
                 vec![Remedy::run(build, "begins anew"), Remedy::Do("remove the directory".to_owned())]
             }
             Error::Corrupt { damage: Damage::Task { way_out, .. }, .. } => only(way_out.clone()),
+            Error::Corrupt { path, .. } if path.ends_with("CURRENT") => lost_current().to_vec(),
             Error::Corrupt { .. } => only("restore it from a copy, or build the store again".to_owned()),
             Error::Locked { .. } => {
                 vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]

@@ -54,6 +54,13 @@ pub enum Operation {
     Info,
 }
 
+/// What helps where a store has lost its CURRENT, which is all that it has lost then.
+pub(crate) fn lost_current() -> [Remedy; 2] {
+    let back = "put a copy of CURRENT back, of whatever version: whoever writes next is told how the newest goes live";
+    let anew = "build another store from the files, which has neither the older versions nor appended rows";
+    [back, anew].map(|text| Remedy::Do(text.to_owned()))
+}
+
 /// The words of who speaks to a person.
 pub trait Words {
     /// Settings, all of them together; `None` where there is no word for one.

@@ -17,7 +17,7 @@ use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, changes_name,
     checksum, chunks_name, segment_name, tables_name,
 };
-use crate::remedy::{Operation, Remedy, Setting};
+use crate::remedy::{Operation, Remedy, Setting, lost_current};
 use crate::storage::{Access, Dir, Disk};
 
 /// What a writer expects to find.
@@ -101,9 +101,9 @@ impl StoreWriter {
                         "{0} is a store of which version {version} was published, but {0}/{CURRENT_NAME} is not there",
                         root.display()
                     );
-                    let restore = Remedy::Do("restore that file".to_owned());
                     let force = Remedy::set(Setting::Force, "replaces the store and erases all its versions");
-                    Err(Error::refused_unless(what, [restore, force]))
+                    let [back, anew] = lost_current();
+                    Err(Error::refused_unless(what, [back, anew, force]))
                 }
                 None => Ok(()),
             }

@@ -141,6 +141,32 @@ fn where_nothing_is_to_be_chosen_no_choice_is_taken() {
     assert_eq!(Store::open(place.store()).unwrap().kept_versions().unwrap(), [1, 2, 3]);
 }
 
+/// All else of the store is there: each way out that is told is one that works.
+#[test]
+fn a_store_without_current_is_made_whole_by_an_old_copy_of_it_or_built_elsewhere() {
+    let (place, then) = three_versions();
+    let current = place.store().join("CURRENT");
+    let ways = "put a copy of CURRENT back, of whatever version: whoever writes next is told how the newest goes live, \
+                or build another store from the files, which has neither the older versions nor appended rows";
+    for damaged in [None, Some(&then[2][0][..20])] {
+        match damaged {
+            None => fs::remove_file(&current).unwrap(),
+            Some(bytes) => fs::write(&current, bytes).unwrap(),
+        }
+        let error = Update::new(place.store()).run().unwrap_err();
+        assert!(error.to_string().ends_with(ways), "{error}");
+        fs::write(&current, &then[0][0]).unwrap();
+        let told = Update::new(place.store()).run().unwrap_err().to_string();
+        assert!(told.contains("makes version 3 live again"), "{told}");
+        Collect::new(place.store()).live(3).run().unwrap();
+        assert_eq!(live(&place.store()), 3);
+    }
+    fs::remove_file(&current).unwrap();
+    let refused = Build::new(place.source(), place.store()).run().unwrap_err().to_string();
+    assert!(refused.contains("put a copy of CURRENT back"), "{refused}");
+    assert_eq!(Build::new(place.source(), place.path("other")).run().unwrap().version, 1);
+}
+
 /// The first one has no history, and its CURRENT may be lost as well as any other.
 #[test]
 fn a_first_version_without_current_was_published() {

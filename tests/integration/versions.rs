@@ -145,7 +145,7 @@ fn a_store_without_its_current_file_is_damaged_and_only_replaced_by_force() {
     let before = files(&place);
     match Build::new(place.source(), place.store()).run() {
         Err(why @ Error::Refused { .. }) => {
-            assert!(why.to_string().contains("restore that file, or force replaces the store"), "{why}");
+            assert!(why.to_string().contains("rows, or force replaces the store and erases all its versions"), "{why}");
         }
         other => panic!("{other:?}"),
     }
