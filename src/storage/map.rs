@@ -85,6 +85,9 @@ fn map(file: &File, path: &Path) -> Result<Buffer> {
     Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(map)) })
 }
 
+/// Bytes of a large page, where the system has them.
+const LARGE_PAGE: usize = 2 << 20;
+
 /// Memory in large pages, where the system has them: whoever fills hundreds of MiB once spends most of the time on page
 /// faults otherwise.
 #[derive(Debug)]
@@ -96,8 +99,9 @@ pub struct Memory {
 impl Memory {
     /// Zeroed memory of this length; `None` when the system refuses.
     pub fn zeroed(len: usize) -> Option<Memory> {
-        // A mapping of no bytes is an error to the system.
-        let map = MmapMut::map_anon(len.max(1)).ok()?;
+        // A mapping of no bytes is an error to the system, and only one of whole large pages begins where one may lie.
+        let mapped_len = if len < LARGE_PAGE { len.max(1) } else { len.checked_next_multiple_of(LARGE_PAGE)? };
+        let map = MmapMut::map_anon(mapped_len).ok()?;
         #[cfg(target_os = "linux")]
         {
             // A hint; a kernel without large pages does not know it.

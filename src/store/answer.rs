@@ -374,7 +374,7 @@ impl Stocks {
     /// Which rows of `section` are of these stocks.
     fn rows(&self, section: &Section) -> Result<BooleanBuffer> {
         let numbers = section.stock_numbers()?;
-        let is_named = |number: &i32| self.is_named.get(*number as usize).copied().unwrap_or(false);
+        let is_named = |number: &u32| self.is_named.get(*number as usize).copied().unwrap_or(false);
         Ok(numbers.iter().map(is_named).collect())
     }
 }

@@ -527,7 +527,7 @@ fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
 
 /// The places of the codes of a section's rows.
 fn ranks_of(section: &Section, ranks: &[u32]) -> Result<Vec<u32>> {
-    let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
+    let rank = |&stock: &u32| ranks.get(stock as usize).copied();
     let ranks: Option<Vec<u32>> = section.stock_numbers()?.iter().map(rank).collect();
     ranks.ok_or_else(|| section.unknown_stocks())
 }

@@ -400,7 +400,7 @@ impl Block<'_> {
             if rows.is_some_and(|rows| !rows.value(row)) {
                 continue;
             }
-            let rank = usize::try_from(number).ok().and_then(|number| ranks.get(number)).map(|&rank| rank as usize);
+            let rank = ranks.get(number as usize).map(|&rank| rank as usize);
             // Rows are in code order; what is not would silently take another row's cell.
             let rank = rank.filter(|&rank| least <= rank && rank < ranks.len());
             let rank = rank.ok_or_else(|| section.unknown_stocks())?;

@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, cast::AsArray, new_null_array};
+use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, ScalarBuffer};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
@@ -162,7 +161,7 @@ impl Section {
     pub fn codes(&self) -> Result<Vec<&str>> {
         let names = self.version.codes()?;
         let numbers = self.stock_numbers()?;
-        let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
+        let code = |&number: &u32| Some(number as usize).filter(|&n| n < names.len()).map(|n| names.value(n));
         let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
         codes.ok_or_else(|| self.unknown_stocks())
     }
@@ -184,12 +183,25 @@ impl Section {
     }
 
     /// The rows' stock numbers, in the order of their codes.
-    pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<i32>> {
-        let codes = self.code_array()?;
-        codes
-            .as_dictionary_opt::<Int32Type>()
-            .map(|codes| codes.keys().values().clone())
-            .ok_or_else(|| self.version.catalog.structure("the first column of a segment is not the code"))
+    ///
+    /// # Errors
+    /// When its checksum does not match, or there is no such stock.
+    pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<u32>> {
+        let count = self.version.ranks()?.len();
+        let numbers = |piece: &Piece| {
+            piece.check_columns(&[])?;
+            let numbers = piece.stock_numbers()?;
+            let is_known = numbers.iter().max().is_none_or(|&last| (last as usize) < count);
+            if is_known { Ok(numbers) } else { Err(self.unknown_stocks()) }
+        };
+        if let Some(piece) = self.only_piece()? {
+            return numbers(piece);
+        }
+        let mut all = Vec::with_capacity(self.row_count());
+        for piece in self.pieces() {
+            all.extend_from_slice(&numbers(piece?)?);
+        }
+        Ok(all.into())
     }
 
     /// The column `name` as it is stored, without a copy.

@@ -75,7 +75,7 @@ pub(super) enum Members {
     /// Place among the panel's columns.
     Column(usize),
     /// Numbers of the stocks, ascending, by date.
-    Stocks(Arc<HashMap<Date, Vec<i32>>>),
+    Stocks(Arc<HashMap<Date, Vec<u32>>>),
 }
 
 impl Members {
@@ -145,9 +145,9 @@ fn are_true(values: &dyn Array) -> Result<BooleanArray, ArrowError> {
 }
 
 fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {
-    let codes: HashMap<&str, i32> =
+    let codes: HashMap<&str, u32> =
         store.version.codes()?.iter().zip(0..).filter_map(|(code, number)| Some((code?, number))).collect();
-    let mut dates: HashMap<Date, Vec<i32>> = HashMap::new();
+    let mut dates: HashMap<Date, Vec<u32>> = HashMap::new();
     for batch in batches {
         let (date, code) = columns_of(store, batch)?;
         check_true(batch)?;
@@ -210,7 +210,7 @@ fn columns_of(store: &Store, batch: &RecordBatch) -> Result<(ArrayRef, ArrayRef)
 }
 
 /// The number of each code; `None` where it is null or not known. Of a dictionary each is looked for once.
-fn numbers(values: &ArrayRef, known: &HashMap<&str, i32>) -> Result<Vec<Option<i32>>> {
+fn numbers(values: &ArrayRef, known: &HashMap<&str, u32>) -> Result<Vec<Option<u32>>> {
     if let Some(coded) = values.as_any_dictionary_opt() {
         let own = numbers(coded.values(), known)?;
         // Arrow gives no keys where there is nothing that they could stand for.
