@@ -57,18 +57,17 @@ impl Batch {
             return wrong(format!("a piece of {date} has no row"));
         }
         let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
-        let mut end = 0;
-        let fits = open.columns.iter().zip(chunks).all(|(column, chunk)| {
-            ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len as u64 == chunk.byte_len
-        });
-        if !fits || chunks.iter().map(|chunk| chunk.byte_len).sum::<u64>() != record.body_len {
-            return wrong(format!("the section of {date} has another length than its columns"));
-        }
-        let ends = chunks.iter().map(|chunk| {
-            end += chunk.byte_len as usize;
-            end
+        let (mut fits, mut end) = (true, 0u64);
+        let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
+            let layout = ChunkLayout::new(column.stored, record.row_count, chunk.null_count);
+            fits &= layout.byte_len as u64 == chunk.byte_len;
+            end += layout.byte_len as u64;
+            end as usize
         });
         let starts: Arc<[usize]> = std::iter::once(0).chain(ends).collect();
+        if !fits || end != record.body_len {
+            return wrong(format!("the section of {date} has another length than its columns"));
+        }
         let body = match open.segment.mapped(record.body_offset, record.body_len)? {
             Some(bytes) => Body::Mapped(bytes),
             None => Body::Read(stretches(&starts)),
@@ -120,6 +119,7 @@ impl Batch {
 
     /// Compares the checksum of the `position`-th column, unless that was done before: for those who read single rows,
     /// again and again.
+    #[inline]
     pub(super) fn check_once(&self, position: usize) -> Result<()> {
         if self.open.chunks.is_checked(self.record.chunk_start + position as u64) {
             return Ok(());
@@ -131,6 +131,7 @@ impl Batch {
     ///
     /// # Errors
     /// When they cannot be read.
+    #[inline]
     pub(super) fn chunk_bytes(&self, position: usize) -> Result<&[u8]> {
         let (bytes, start) = self.bytes_with(position)?;
         Ok(&bytes[start..start + self.chunk_len(position)])
@@ -185,6 +186,7 @@ impl Batch {
     }
 
     /// How the `position`-th column lies in its chunk.
+    #[inline]
     pub(super) fn layout(&self, position: usize) -> ChunkLayout {
         let stored = self.open.columns[position].stored;
         ChunkLayout::new(stored, self.record.row_count, self.null_count(position))

@@ -1,5 +1,6 @@
 //! One stock over time, gathered from all sections that have it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::answer::Answer;
 use super::dictionary::Texts;
 use super::piece::RawColumn;
 use super::request::{CodeType, DateType, Request};
+use super::section::Section;
 use super::view::Store;
 use crate::codec::by_width;
 use crate::error::{Error, Result};
@@ -25,7 +27,12 @@ use crate::key::Date;
 use crate::panel::restore;
 use crate::progress::{Observer, Silent};
 use crate::segment::{SegmentColumn, stored_array};
+use crate::storage::Access;
 use crate::workers::Workers;
+
+/// Dates whose values are taken together, one column after the other: so a few instructions run for each, and the loads of
+/// many, each a miss of the processor's caches, do not wait for one another.
+const DATES: usize = 16;
 
 impl Store {
     /// All rows of the stock with `code` by ascending date and key, in logical types: code, date, then the panel's
@@ -79,8 +86,8 @@ impl Answer {
         observer.begin("read", "sections", self.places.len() as u64);
         let gathered = workers.try_map(shares.len(), |n| self.gather(wanted, shares[n], observer))?;
         observer.end();
-        let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run>>) = gathered.into_iter().unzip();
-        let (dates, runs) = (dates.concat(), runs.into_iter().flatten());
+        let (dates, shares): (Vec<Vec<Date>>, Vec<Vec<Vec<Run>>>) = gathered.into_iter().unzip();
+        let dates = dates.concat();
 
         let mut arrays = vec![self.repeated_code(code, dates.len())?];
         match self.types.date {
@@ -91,8 +98,13 @@ impl Answer {
             DateType::Omitted => {}
         }
         let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.columns.len()];
-        for run in runs {
-            run.finish(&logical, &version.root.join(SEGMENT_DIR), &mut parts)?;
+        let path = version.root.join(SEGMENT_DIR);
+        for columns in shares {
+            for ((runs, logical), parts) in columns.into_iter().zip(&logical).zip(&mut parts) {
+                for run in runs {
+                    parts.push(run.finish(logical, &path)?);
+                }
+            }
         }
         for (logical, parts) in logical.into_iter().zip(&parts) {
             arrays.push(match parts.as_slice() {
@@ -122,21 +134,28 @@ impl Answer {
         restore(&codes, self.schema().field(0).data_type())
     }
 
-    /// The rows, on the dates at these places, of the stock at place `wanted` in code order, and the date of each.
-    fn gather(&self, wanted: u32, places: &[usize], observer: &dyn Observer) -> Result<(Vec<Date>, Vec<Run>)> {
+    /// What the stock at place `wanted` in code order has on the dates at these places: the date of each row, and for each
+    /// column its values.
+    fn gather(&self, wanted: u32, places: &[usize], observer: &dyn Observer) -> Result<(Vec<Date>, Vec<Vec<Run>>)> {
         let ranks = self.store.ranks()?;
+        // What is read of a file that is not mapped is held for as long as its section.
+        let at_once = if self.store.access() == Access::Map { DATES } else { 1 };
         let mut dates = Vec::new();
-        let mut runs: Vec<Run> = Vec::new();
+        let mut columns: Vec<Vec<Run>> = self.columns.iter().map(|_| Vec::new()).collect();
         let mut near = 0;
-        // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of
-        // the processor's caches, do not wait for one another.
-        for &place in places {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
+        for places in places.chunks(at_once) {
+            let mut sections = Vec::with_capacity(places.len());
+            for &place in places {
+                if observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                observer.advance(1);
+                sections.push(self.store.section_at(place)?);
             }
-            observer.advance(1);
-            let section = self.store.section_at(place)?;
-            for piece in section.pieces() {
+            // Where the values lie is looked up section by section, as it is written; see `DATES` for why they are
+            // taken column by column.
+            let mut stretches: Vec<Vec<Stretch>> = self.columns.iter().map(|_| Vec::with_capacity(at_once)).collect();
+            for piece in sections.iter().flat_map(Section::pieces) {
                 let piece = piece?;
                 piece.check_code_once()?;
                 let numbers = piece.raw_stock_numbers()?;
@@ -145,32 +164,58 @@ impl Answer {
                 if first_later <= near {
                     continue;
                 }
-                dates.extend(std::iter::repeat_n(section.date(), first_later - near));
-                let columns = self.columns.iter().map(|&index| {
-                    piece.check_column_once(index)?;
-                    piece.raw(index)
-                });
-                let columns = columns.collect::<Result<Vec<Option<RawColumn>>>>()?;
-                if !runs.last().is_some_and(|run| run.continues(&columns)) {
-                    runs.push(Run::new(&columns));
+                dates.extend(std::iter::repeat_n(piece.date(), first_later - near));
+                for (&index, stretches) in self.columns.iter().zip(&mut stretches) {
+                    stretches.push(Stretch { raw: piece.checked_raw(index)?, rows: near..first_later });
                 }
-                if let Some(run) = runs.last_mut() {
-                    (near..first_later).for_each(|row| run.push(&columns, row));
+            }
+            for (stretches, runs) in stretches.iter().zip(&mut columns) {
+                for alike in stretches.chunk_by(|a, b| is_alike(a.kind(), b.kind())) {
+                    match runs.last_mut().filter(|run| is_alike(run.kind(), alike[0].kind())) {
+                        Some(run) => run.append(alike),
+                        None => {
+                            let mut run = Run::new(&alike[0]);
+                            run.append(alike);
+                            runs.push(run);
+                        }
+                    }
                 }
             }
         }
-        Ok((dates, runs))
+        Ok((dates, columns))
     }
 }
 
-/// The rows of one stock on neighbouring dates on which all columns are stored alike.
-struct Run {
-    row_count: usize,
-    /// For each column asked for; `None` where it has no value.
-    columns: Vec<Option<Gathered>>,
+/// Rows of one piece in one column.
+struct Stretch<'a> {
+    /// `None` where it has no value.
+    raw: Option<RawColumn<'a>>,
+    rows: Range<usize>,
 }
 
-/// The values of one column, as they are stored.
+impl Stretch<'_> {
+    fn kind(&self) -> Option<&SegmentColumn> {
+        self.raw.as_ref().map(|raw| raw.column)
+    }
+}
+
+/// Whether values that lie so can stand side by side.
+fn is_alike(one: Option<&SegmentColumn>, other: Option<&SegmentColumn>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.stored == other.stored && one.logical == other.logical,
+        _ => false,
+    }
+}
+
+/// The rows of one stock in one column on neighbouring dates on which it is stored alike.
+struct Run {
+    row_count: usize,
+    /// `None` where it has no value.
+    values: Option<Gathered>,
+}
+
+/// The values, as they are stored.
 struct Gathered {
     column: SegmentColumn,
     texts: Option<Texts>,
@@ -183,66 +228,72 @@ struct Gathered {
 }
 
 impl Run {
-    fn new(columns: &[Option<RawColumn>]) -> Run {
+    fn new(first: &Stretch) -> Run {
         let gathered = |raw: &RawColumn| {
             let (nulls, bits, bytes) = (Vec::new(), Vec::new(), MutableBuffer::default());
             Gathered { column: raw.column.clone(), texts: raw.texts.cloned(), nulls, bits, bytes }
         };
-        Run { row_count: 0, columns: columns.iter().map(|raw| raw.as_ref().map(gathered)).collect() }
+        Run { row_count: 0, values: first.raw.as_ref().map(gathered) }
     }
 
-    /// Whether rows of these columns can be appended as well.
-    fn continues(&self, next: &[Option<RawColumn>]) -> bool {
-        let alike = |(own, next): (&Option<Gathered>, &Option<RawColumn>)| match (own, next) {
-            (None, None) => true,
-            (Some(own), Some(next)) => own.column.stored == next.stored && own.column.logical == *next.logical,
-            _ => false,
-        };
-        self.columns.iter().zip(next).all(alike)
+    fn kind(&self) -> Option<&SegmentColumn> {
+        self.values.as_ref().map(|values| &values.column)
     }
 
-    fn push(&mut self, columns: &[Option<RawColumn>], row: usize) {
-        for (column, raw) in self.columns.iter_mut().zip(columns) {
-            let (Some(column), Some(raw)) = (column, raw) else { continue };
-            if raw.null_count > 0 && raw.validity.is_some_and(|validity| !get_bit(validity, row)) {
-                column.nulls.push(self.row_count);
+    /// Adds these rows, which are stored as its own are.
+    fn append(&mut self, stretches: &[Stretch]) {
+        let mut at = self.row_count;
+        self.row_count += stretches.iter().map(|stretch| stretch.rows.len()).sum::<usize>();
+        let Some(own) = &mut self.values else { return };
+        let raws = || stretches.iter().filter_map(|Stretch { raw, rows }| Some((raw.as_ref()?, rows.clone())));
+        by_width!(
+            own.column.stored,
+            bits => raws().for_each(|(raw, rows)| own.bits.extend(rows.map(|row| get_bit(raw.values, row)))),
+            Width => append_values::<{ size_of::<Width>() }>(&mut own.bytes, self.row_count, raws()),
+        );
+        for (raw, rows) in raws() {
+            if let Some(validity) = raw.validity.filter(|_| raw.null_count > 0) {
+                let is_null = |(row, _): &(usize, usize)| !get_bit(validity, *row);
+                own.nulls.extend(rows.clone().zip(at..).filter(is_null).map(|(_, at)| at));
             }
-            let from = raw.values;
-            // A copy of known length is a load and a store.
-            by_width!(
-                column.column.stored,
-                bits => column.bits.push(get_bit(from, row)),
-                Width => copy_value::<{ size_of::<Width>() }>(&mut column.bytes, from, row),
-            );
+            at += rows.len();
         }
-        self.row_count += 1;
     }
 
-    /// Appends the columns to `parts`, each in its logical type. `path` is what damage is reported of.
-    fn finish(self, logical: &[&DataType], path: &Path, parts: &mut [Vec<ArrayRef>]) -> Result<()> {
-        for ((column, logical), part) in self.columns.into_iter().zip(logical).zip(parts) {
-            let Some(Gathered { column, texts, nulls, bits, bytes }) = column else {
-                part.push(new_null_array(logical, self.row_count));
-                continue;
-            };
-            let values = match column.stored {
-                Stored::Bits => BooleanBuffer::from(bits).into_inner(),
-                _ => bytes.into(),
-            };
-            let validity = (!nulls.is_empty()).then(|| {
-                let mut validity = vec![0xff; self.row_count.div_ceil(8)];
-                nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
-                Buffer::from(validity)
-            });
-            let texts = texts.as_ref().map(Texts::get).transpose()?;
-            let array = stored_array(&column, texts, self.row_count, validity, values)
-                .map_err(|damage| Error::Corrupt { path: path.to_owned(), damage })?;
-            part.push(restore(&array, logical)?);
-        }
-        Ok(())
+    /// The column in its logical type. `path` is what damage is reported of.
+    fn finish(self, logical: &DataType, path: &Path) -> Result<ArrayRef> {
+        let Some(Gathered { column, texts, nulls, bits, bytes }) = self.values else {
+            return Ok(new_null_array(logical, self.row_count));
+        };
+        let values = match column.stored {
+            Stored::Bits => BooleanBuffer::from(bits).into_inner(),
+            _ => bytes.into(),
+        };
+        let validity = (!nulls.is_empty()).then(|| {
+            let mut validity = vec![0xff; self.row_count.div_ceil(8)];
+            nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
+            Buffer::from(validity)
+        });
+        let texts = texts.as_ref().map(Texts::get).transpose()?;
+        let array = stored_array(&column, texts, self.row_count, validity, values)
+            .map_err(|damage| Error::Corrupt { path: path.to_owned(), damage })?;
+        restore(&array, logical)
     }
 }
 
-fn copy_value<const WIDTH: usize>(to: &mut MutableBuffer, from: &[u8], row: usize) {
-    to.extend_from_slice(&from.as_chunks::<WIDTH>().0[row]);
+/// Appends values of these rows, so that there are `len` of them. Nothing in the loop but loads and stores: many of those
+/// are under way at the same time.
+fn append_values<'a, const WIDTH: usize>(
+    to: &mut MutableBuffer,
+    len: usize,
+    rows: impl Iterator<Item = (&'a RawColumn<'a>, Range<usize>)>,
+) {
+    let start = to.len();
+    to.resize(len * WIDTH, 0);
+    let mut places = to[start..].as_chunks_mut::<WIDTH>().0.iter_mut();
+    for (raw, rows) in rows {
+        let from = &raw.values.as_chunks::<WIDTH>().0[rows];
+        // Of those places, as many as there are values.
+        from.iter().zip(places.by_ref()).for_each(|(value, place)| *place = *value);
+    }
 }

@@ -85,8 +85,8 @@ struct View {
     schema: PanelSchema,
     /// For each of its columns, the place in the panel.
     places: Vec<usize>,
-    /// For each of its columns, the place of its source among the version's; `None` for a key column.
-    owners: Vec<Option<usize>>,
+    /// For each of its columns, its id and the place of its source among the version's; `None` for a key column.
+    owners: Vec<(u32, Option<usize>)>,
 }
 
 /// One source, opened at its first use.
@@ -306,8 +306,7 @@ impl Version {
     /// The id of the `index`-th of the columns and the place of its source, `None` for a key column; `None` where there
     /// are not so many.
     pub(super) fn column_place(&self, index: usize) -> Result<Option<(u32, Option<usize>)>> {
-        let (view, panel) = (self.view()?, self.panel()?);
-        Ok(view.places.get(index).map(|&place| (panel.columns[place].id, view.owners[index])))
+        Ok(self.view()?.owners.get(index).copied())
     }
 
     /// The sources.
@@ -445,10 +444,11 @@ impl Version {
         };
         let places: Vec<usize> = (0..panel.columns.len()).filter(|&place| seen(&panel.columns[place])).collect();
         let owner = |&place: &usize| match panel.columns[place] {
-            PanelColumn { source: NONE, .. } => Ok(None),
-            PanelColumn { source, .. } => {
+            PanelColumn { id, source: NONE, .. } => Ok((id, None)),
+            PanelColumn { id, source, .. } => {
                 let found = sources.iter().position(|known| known.record.id == source);
-                found.map(Some).ok_or_else(|| self.catalog.structure(format!("a column is of unknown source {source}")))
+                let unknown = || self.catalog.structure(format!("a column is of unknown source {source}"));
+                found.map(|place| (id, Some(place))).ok_or_else(unknown)
             }
         };
         let owners = places.iter().map(owner).collect::<Result<_>>()?;

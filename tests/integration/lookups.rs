@@ -2,15 +2,18 @@
 //! column of another year's schema.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, UInt8Type};
+use arrow_array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use transect::progress::{Observer, Silent};
+use transect::storage::Access;
 use transect::store::Fill;
-use transect::{Build, Error, Request, Selection, Store};
+use transect::{Build, Error, Request, Selection, Store, Update};
 
-use super::panels::{Place, SMALL_DATES, date, header, paths_in, rows, small_panel, small_store, workers};
+use super::panels::{Place, SMALL_DATES, batch, date, header, paths_in, rows, small_panel, small_store, workers};
 
 fn hint<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
@@ -56,6 +59,55 @@ fn columns_are_chosen_by_name_in_any_order_and_a_place_beyond_the_last_is_an_err
     assert_eq!(store.answer(&Request::of([""; 0])).unwrap().batch(0).unwrap().num_columns(), 2);
     for place in [7, usize::MAX] {
         assert!(hint(section.column_at(place)).contains("the panel has 7"));
+    }
+}
+
+/// Dates are taken some at a time, values are wider after an update, and each column has nulls of its own.
+#[test]
+fn a_series_of_many_dates_has_the_rows_that_its_sections_have() {
+    let place = Place::new();
+    let put = |dates: usize| {
+        for (s, code) in ["A", "B", "C"].into_iter().enumerate() {
+            let days: Vec<usize> = (0..dates).filter(|d| !(d * 7 + s * 3).is_multiple_of(5)).collect();
+            let spelt = |d: &usize| (20240101 + d / 28 * 100 + d % 28).to_string();
+            let has = |d: usize, column: usize| !(d * 3 + d / 9 + s + column).is_multiple_of(4);
+            let small = |d: usize| if d < 60 { d as i64 } else { -(d as i64) << 40 };
+            let size = |d: usize| [0.5, -0.0, f64::from_bits(0x7ff8_0000_0000_1234), f64::INFINITY, 1e300][d % 5];
+            let columns: [(&str, ArrayRef); 8] = [
+                ("trade_date", Arc::new(StringArray::from_iter_values(days.iter().map(spelt)))),
+                ("flag", Arc::new(Int64Array::from_iter_values(days.iter().map(|&d| (d % 3 == 0) as i64)))),
+                ("hole", Arc::new(days.iter().map(|&d| has(d, 1).then_some((d % 2) as i64)).collect::<Int64Array>())),
+                ("small", Arc::new(days.iter().map(|&d| has(d, 2).then_some(small(d))).collect::<Int64Array>())),
+                ("size", Arc::new(days.iter().map(|&d| has(d, 3).then_some(size(d))).collect::<Float64Array>())),
+                ("half", Arc::new(days.iter().map(|&d| Some(size(d) as f32)).collect::<Float32Array>())),
+                ("late", Arc::new(days.iter().map(|&d| (d >= 60).then_some(d % 2 == 0)).collect::<BooleanArray>())),
+                (
+                    "text",
+                    Arc::new(days.iter().map(|&d| has(d, 4).then(|| format!("t{}", d % 7))).collect::<StringArray>()),
+                ),
+            ];
+            place.add(code, &batch(&columns));
+        }
+    };
+    put(60);
+    place.build();
+    put(100);
+    Update::new(place.store()).run().unwrap();
+    for access in [Access::Map, Access::Read] {
+        let store = Store::open_with(place.store(), access).unwrap();
+        let batches: Vec<RecordBatch> =
+            store.answer(&Request::default()).unwrap().batches().map(Result::unwrap).collect();
+        assert_eq!(batches.len(), 100);
+        for code in ["A", "B", "C"] {
+            let series = rows(&store.series(code).unwrap());
+            let of_sections: Vec<_> = batches.iter().flat_map(rows).filter(|row| row[0] == series[0][0]).collect();
+            assert!(of_sections.len() > 70);
+            assert_eq!(series, of_sections, "{code}, {access:?}");
+            for count in [2, 7] {
+                let answer = store.answer(&Request::default()).unwrap();
+                assert_eq!(rows(&answer.series(code, &workers(count), &Silent).unwrap()), of_sections);
+            }
+        }
     }
 }
 
