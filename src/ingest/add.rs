@@ -34,7 +34,6 @@ use crate::key::Date;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::skipped::Skipped;
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Survey, Surveyor, Trust, scan};
 use crate::store::{SourceContents, StoreWriter};
 
@@ -254,7 +253,9 @@ impl<'a> AddSource<'a> {
         if report.is_stopped() || self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
-        keep_to_columns(&mut report.skipped, &survey);
+        for skipped in &mut report.skipped {
+            skipped.reason = survey.once_built(&skipped.reason);
+        }
         snapshot.settings = store_settings("source add")?;
         let options = survey.options();
         let units = files.iter().flat_map(|file| options.units_of(file.path.as_ref()));
@@ -264,27 +265,6 @@ impl<'a> AddSource<'a> {
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, (site, which), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
-    }
-}
-
-/// Leaves those ways out that a source has once it is there: its columns stay, and have their types.
-fn keep_to_columns(skipped: &mut [Skipped], survey: &Survey) {
-    let is_there = |name: &String| {
-        let name = survey.options().name_of(name);
-        survey.columns.iter().any(|column| column.name == name)
-    };
-    let can_be_set = |setting: &Setting| match setting {
-        Setting::Exclude(names) => !names.iter().any(is_there),
-        Setting::Cast(casts) => !casts.iter().any(|cast| is_there(&cast.column)),
-        Setting::Key(_) => false,
-        _ => true,
-    };
-    let helps = |remedy: &Remedy| match remedy {
-        Remedy::Set { settings, .. } => settings.iter().all(can_be_set),
-        _ => true,
-    };
-    for skipped in skipped {
-        skipped.reason = skipped.reason.clone().keep_ways(helps, "write the file anew, as the others are");
     }
 }
 

@@ -21,8 +21,8 @@ use super::roll::Roll;
 use super::types::{join, parse_type};
 use crate::as_text::as_text;
 use crate::error::{Error, Result};
-use crate::panel::PanelSchema;
-use crate::remedy::{Remedy, Setting};
+use crate::panel::{Column, PanelSchema};
+use crate::remedy::{CastTo, Remedy, Setting};
 
 /// The code column where no column of the files holds the codes.
 pub(super) const CODE_NAME: &str = "ts_code";
@@ -135,6 +135,21 @@ impl SourceOptions {
             }
         }
         options
+    }
+
+    /// Whether the `columns` of a panel that these options read let `settings` be: they stay, and become at most wider.
+    pub(super) fn may_become(&self, settings: &[Setting], columns: &[Column]) -> bool {
+        let column = |name: &str| columns.iter().find(|column| column.name == self.name_of(name));
+        let is_wider = |cast: &CastTo| {
+            let Some(ours) = column(&cast.column).map(|column| &column.data_type) else { return true };
+            parse_type(&cast.to).is_ok_and(|to| join(&[ours.clone(), to.clone()]).iter().any(|join| join.target == to))
+        };
+        settings.iter().all(|setting| match setting {
+            Setting::Key(_) => false,
+            Setting::Exclude(names) => names.iter().all(|name| column(name).is_none()),
+            Setting::Cast(casts) => casts.iter().all(is_wider),
+            _ => true,
+        })
     }
 
     /// Refuses a pattern that does not say what files are of, and a template of codes that names what the pattern lacks.

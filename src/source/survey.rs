@@ -14,6 +14,8 @@ use super::date::trading::Trading;
 use super::input::schema::{FileSchema, Value};
 use super::options::SourceOptions;
 use crate::panel::{Column, DateForm};
+use crate::reason::Reason;
+use crate::remedy::Remedy;
 use crate::skipped::Skipped;
 
 /// What the source holds: the agreed columns, the files to read and those left out.
@@ -108,6 +110,15 @@ pub(super) struct Target {
 }
 
 impl Survey {
+    /// `reason` with those of its ways out that a source has once it is there: its columns stay, and become at most wider.
+    pub(crate) fn once_built(&self, reason: &Reason) -> Reason {
+        let helps = |remedy: &Remedy| match remedy {
+            Remedy::Set { settings, .. } => self.options.may_become(settings, &self.columns),
+            _ => true,
+        };
+        reason.clone().keep_ways(helps, "write the file anew, as the others are")
+    }
+
     /// What its files call the column of this number, each name once.
     pub fn own_names(&self, column: usize) -> Vec<String> {
         let files = self.inputs.iter().flat_map(|input| &input.files);

@@ -8,6 +8,7 @@ import shlex
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 import pytest
 
 import transect
@@ -49,6 +50,29 @@ BY_STOCK = [
     "year={d:%Y}/month={d.month}/day={d.day}/{c}.parquet",
     "symbol={c}/date={d:%Y-%m-%d}/p.parquet",
     "old{n}/{c}.parquet",
+    "{c}/{d:%m-%Y}.parquet",
+    "{c}/Q{d.month}-{d:%Y}.parquet",
+    "{c}/H{d.month}-{d:%Y}.parquet",
+    "{c}/{d:%b-%Y}.parquet",
+    "{c}/{d:%B%Y}.parquet",
+    "{c}/{d:%Y}/{d:%b}.parquet",
+    "{c}/{d:%d-%b-%Y}.parquet",
+    "{c}/{d:%G-W%V}.parquet",
+    "{c}/{d:%GW%V}.parquet",
+    "{c}/{d:%G}/week_{d:%V}.parquet",
+    "{c}/{d:%y}Q{d.month}.parquet",
+    "{c}/{d.month}Q{d:%y}.parquet",
+    "{c}/FY{d:%Y}.parquet",
+    "{c}/week_{n}.parquet",
+    "{c}/part-000{n}.parquet",
+    "{c}/{c}-1d-{d:%Y-%m}.parquet",
+    "binance/{c}/{d:%Y-%m}.parquet",
+    "{d:%Y}/{d:%b}_{c}.parquet",
+    "{d:%b-%Y}/{c}.parquet",
+    "{d:%G-W%V}/{c}.parquet",
+    "{d:%Y}/daily/{c}.parquet",
+    "symbol={c}/{d:%b-%Y}.parquet",
+    "symbol={c}/part-000{n}.parquet",
 ]
 
 # Files of all stocks on the dates that have one path.
@@ -79,20 +103,38 @@ BY_DATE = [
     "market=CN/year={d:%Y}/month={d.month}/x.parquet",
     "trade_date={d:%Y%m%d}/part-0.parquet",
     "daily/{d:%Y%m%d}.parquet",
+    "{d:%b-%Y}.parquet",
+    "{d:%Y}/{d:%b}.parquet",
+    "{d:%y}Q1.parquet",
+    "bars-{d:%B-%Y}.parquet",
 ]
 
+# Codes that look like times, and like nothing else: of Shenzhen and Hong Kong.
+TIMES = [["200002", "200012", "202301"], ["1999", "2015", "2023"], ["2023"], ["202301"]]
 
-def write(folder, layout, dates, columns):
+
+def write(folder, layout, dates, columns, rows=ROWS):
     """Writes the rows of `dates` to the files that `layout` makes of them, with `columns` beside x."""
     files = {}
-    for code, date, x in ROWS:
+    for code, date, x in rows:
         if date in dates:
             path = layout.format(c=code, d=date, n=DATES.index(date) + 1)
             files.setdefault(path, []).append({"code": code, "trade_date": date.strftime("%Y%m%d"), "x": x})
-    for path, rows in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(rows).select([*columns, "x"]), folder / path)
-    return sorted((code, date.strftime("%Y%m%d"), x) for code, date, x in ROWS if date in dates)
+    for path, some in files.items():
+        put(folder / path, pa.Table.from_pylist(some).select([*columns, "x"]))
+    return sorted((code, date.strftime("%Y%m%d"), x) for code, date, x in rows if date in dates)
+
+
+def put(path, table):
+    """Writes a table in the format that the path ends in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        csv.write_csv(table, path)
+    elif path.suffix == ".arrow":
+        with pa.ipc.new_file(path, table.schema) as file:
+            file.write_table(table)
+    else:
+        pq.write_table(table, path)
 
 
 def advised(words):
@@ -104,15 +146,19 @@ def advised(words):
     return []
 
 
-def follow(source, store):
-    """Builds `source`, and again as the words of each refusal have it."""
+def follow(source, store, ending="parquet", may_refuse=False):
+    """Builds `source`, and again as the words of each refusal have it; `None` where it is refused and nothing helps."""
+    always = [] if ending == "parquet" else ["--input", ending]
     told = []
     for _ in range(3):
         run = transect.run("build", source, store, *told, expect=(transect.DONE, transect.FAILED))
         if run.code == transect.DONE:
             return told
         told = advised(run.stderr)
+        if may_refuse and not told:
+            return None
         assert told, f"no way out: {run.stderr}"
+        told = told if "--input" in told else [*always, *told]
     raise AssertionError(f"it goes round in circles: {run.stderr}")
 
 
@@ -220,11 +266,87 @@ def test_codes_that_are_bytes_are_texts(tmp_path):
     assert rows_of(tmp_path / "s") == sorted((code, date, x) for date in dates for code, x in (("A", 1.0), ("B", 2.0)))
 
 
-@pytest.mark.parametrize("layout", ["{d:%Y}_{c}", "{d:%Y%m}_{c}", "{c}_{d:%Y}", "{c}_{d:%Y%m}"])
-def test_stocks_that_are_times_of_fewer_are_noted_with_the_pattern_that_reads_them(layout, tmp_path):
-    right = write(tmp_path / "src", f"{layout}.parquet", DATES, ["trade_date"])
-    run = transect.run("build", tmp_path / "src", tmp_path / "s")
-    pattern = re.search(r"a pattern such as (\S+) reads together", run.stdout.decode() + run.stderr)
-    assert pattern, run.stderr
-    transect.run("build", tmp_path / "src", tmp_path / "t", "--pattern", f"{pattern[1]}.parquet")
-    assert rows_of(tmp_path / "t") == right
+FLAT = [
+    "{d:%Y}_{c}",
+    "{d:%Y%m}_{c}",
+    "{c}_{d:%Y}",
+    "{c}_{d:%Y%m}",
+    "{c}-{d:%Y-%m-%d}",
+    "{c}-{d:%Y%m%d}",
+    "{c}-{d:%b-%Y}",
+]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv"])
+@pytest.mark.parametrize("codes", [CODES, CODES[:1], *TIMES], ids="-".join)
+@pytest.mark.parametrize("layout", FLAT)
+def test_files_of_the_times_of_fewer_stocks_are_no_stocks(layout, codes, ending, tmp_path):
+    right = write(tmp_path / "src", f"{layout}.{ending}", DATES, ["trade_date"], rows_with(codes))
+    transect.run("build", tmp_path / "src", tmp_path / "s", "--input", ending, expect=transect.FAILED)
+    told = follow(tmp_path / "src", tmp_path / "s", ending)
+    assert rows_of(tmp_path / "s") == right, told
+
+
+def rows_with(codes):
+    """Rows of these codes on all dates."""
+    return [(code, date, float(10 * n + m)) for n, code in enumerate(codes) for m, date in enumerate(DATES)]
+
+
+@pytest.mark.parametrize("dates", [DATES, DATES[:2]], ids=["years", "months"])
+@pytest.mark.parametrize("codes", TIMES, ids="-".join)
+@pytest.mark.parametrize("layout", [layout for layout in BY_STOCK if "{n}" not in layout])
+def test_codes_that_look_like_times_are_right_or_refused(layout, codes, dates, tmp_path):
+    right = write(tmp_path / "src", layout, dates, ["trade_date"], rows_with(codes))
+    told = follow(tmp_path / "src", tmp_path / "s", may_refuse=True)
+    if told is None:
+        assert len(codes) == 1, "several stocks in several files tell"
+    else:
+        assert rows_of(tmp_path / "s") == right, told
+
+
+@pytest.mark.parametrize("codes", TIMES, ids="-".join)
+@pytest.mark.parametrize("columns", [["trade_date"], ["code", "trade_date"]], ids=["no codes", "codes"])
+def test_stocks_that_look_like_times_are_stocks_by_their_rows(columns, codes, tmp_path):
+    right = write(tmp_path / "src", "{c}.parquet", DATES, columns, rows_with(codes))
+    transect.run("build", tmp_path / "src", tmp_path / "s")
+    assert rows_of(tmp_path / "s") == right
+
+
+def test_a_stock_that_looks_like_the_time_of_its_rows_is_one_by_its_column(tmp_path):
+    right = write(tmp_path / "src", "{c}.parquet", DATES[:2], ["code", "trade_date"], rows_with(["2023"]))
+    transect.run("build", tmp_path / "src", tmp_path / "s")
+    assert rows_of(tmp_path / "s") == right
+
+
+@pytest.mark.parametrize("layout", ["{d:%Y}", "{d:%Y%m}", "{d:%Y-%m}", "{d:%b-%Y}", "{d:%Y}Q1", "week_{n}", "part{n}"])
+def test_times_of_one_stock_without_a_name_are_no_stocks(layout, tmp_path):
+    right = write(tmp_path / "AAPL", f"{layout}.parquet", DATES, ["trade_date"], rows_with(["AAPL"]))
+    run = transect.run("build", tmp_path / "AAPL", tmp_path / "s", expect=transect.FAILED)
+    above = re.search(r"give the directory above with the pattern (\S+),", run.stderr)
+    transect.run("build", tmp_path, tmp_path / "s", "--pattern", above[1])
+    assert rows_of(tmp_path / "s") == right
+    transect.run("build", tmp_path / "AAPL", tmp_path / "t", *advised(run.stderr))
+    assert len({code for code, *_ in rows_of(tmp_path / "t")}) > 1, "they are stocks by the user's word"
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv"])
+@pytest.mark.parametrize("codes", [CODES[:1], CODES, [f"S{n}" for n in range(200)]], ids=["one", "three", "many"])
+@pytest.mark.parametrize("layout", ["{d:%Y}", "{d:%Y%m}", "{d:%b-%Y}", "bars_{d:%Y}", "{d:%Y%m%d}"])
+def test_flat_times_are_read_by_date_where_a_column_has_codes(layout, codes, ending, tmp_path):
+    right = write(tmp_path / "src", f"{layout}.{ending}", DATES, ["code", "trade_date"], rows_with(codes))
+    told = follow(tmp_path / "src", tmp_path / "s", ending)
+    assert rows_of(tmp_path / "s") == right, told
+
+
+@pytest.mark.parametrize("codes", [["AAPL", "7203.T"], ["AAPL", "MSFT", "7203.T"]], ids=["one each", "several"])
+@pytest.mark.parametrize("layout", ["{d:%Y%m%d}/{m}", "{d:%Y-%m-%d}/{m}", "{d:%Y}/{m}", "{m}/{d:%Y%m%d}", "{m}/{d:%Y}"])
+def test_markets_are_no_stocks(layout, codes, tmp_path):
+    files = {}
+    rows = rows_with(codes)
+    for code, date, x in rows:
+        path = layout.format(d=date, m="JP" if code.endswith(".T") else "US")
+        files.setdefault(path, []).append({"code": code, "trade_date": date.strftime("%Y%m%d"), "x": x})
+    for path, some in files.items():
+        put(tmp_path / "src" / f"{path}.parquet", pa.Table.from_pylist(some))
+    told = follow(tmp_path / "src", tmp_path / "s")
+    assert rows_of(tmp_path / "s") == sorted((code, date.strftime("%Y%m%d"), x) for code, date, x in rows), told

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::layout::{Layout, layouts};
 use super::looks::{Codes, Looks};
 use super::own_codes::OwnCodes;
-use super::trial::{Files, Tried};
+use super::trial::{Better, Files, Tried};
 use crate::error::{Error, Result};
 use crate::hint::{counted, listed};
 use crate::key::NULL_PARTITION;
@@ -23,7 +23,7 @@ use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::input_format::InputFormat;
 use crate::source::path::naming::{names_in, shown};
-use crate::source::path::pattern::{ANYTHING, Pattern};
+use crate::source::path::pattern::{CODE, Pattern};
 use crate::workers::DEFAULT_MEMORY;
 
 /// How many steps below the source files are looked for.
@@ -144,11 +144,7 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
     };
     let looks = Looks::new(root, options);
     let own = OwnCodes::of(&looks, named, options);
-    let mut tried: Vec<Layout> = Vec::new();
-    for file in [readable, &named[named.len() / 2], &named[named.len() - 1]] {
-        let more = layouts(file, named).into_iter().filter(|layout| !tried.contains(layout));
-        tried.extend(more.collect::<Vec<_>>());
-    }
+    let tried = layouts_of([readable, &named[named.len() / 2], &named[named.len() - 1]], named);
     let read = Files { all: files, named, looks: &looks, own: &own, options };
     let by_stock = match options.files_by {
         FilesBy::Stock => read.best_by_stock(&tried),
@@ -156,9 +152,10 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
     };
     let by_date = match &by_stock {
         Some(by_stock) if by_stock.agrees && by_stock.has_dates => None,
-        // By stock it is where names in which nothing is a time tell files apart.
+        // By stock it is, too, where the column has but more than the names of the files.
         Some(by_stock) if by_stock.has_dates => {
-            read.best_by_date(&tried).filter(|pattern| pattern.names().last() != Some(ANYTHING))
+            let is_named = own.have_names_in_them(&SourceOptions::default().with(&by_stock.settings));
+            read.best_by_date(&tried).filter(|_| !is_named)
         }
         _ => read.best_by_date(&tried),
     };
@@ -215,6 +212,47 @@ fn of_unnamed_codes(
     Some(Remedy::Set { settings, effect: format!("{}, {condition}", reads(count)) })
 }
 
+/// The layouts of `files`, as each of some sees them.
+fn layouts_of(some: [&Path; 3], files: &[PathBuf]) -> Vec<Layout> {
+    let mut found: Vec<Layout> = Vec::new();
+    for file in some {
+        let more = layouts(file, files).into_iter().filter(|layout| !found.contains(layout));
+        found.extend(more.collect::<Vec<_>>());
+    }
+    found
+}
+
+/// What reads `files` that by their rows are not of one stock each, as the pattern of `options` has them, in whose codes
+/// there are times or but numbers: by a layout, where one is found.
+pub(in crate::source) fn of_fewer(
+    root: &Path,
+    files: &[PathBuf],
+    options: &SourceOptions,
+    are_times: bool,
+) -> Option<Vec<Remedy>> {
+    let looks = Looks::new(root, options);
+    let own = OwnCodes::of(&looks, files, options);
+    let read = Files { all: files, named: files, looks: &looks, own: &own, options };
+    let layouts = layouts_of([&files[0], &files[files.len() / 2], &files[files.len() - 1]], files);
+    let better = read.of_fewer(&options.pattern, are_times, &layouts)?;
+    let apart = Remedy::set(Setting::CodeTemplate(format!("{{{CODE}}}")), "takes each for a stock of that name");
+    let together = match better {
+        Some(Better::ByStock(tried)) => {
+            let (settings, told) = own.beside(tried.settings);
+            Remedy::Set { settings, effect: format!("reads those of a stock together{told}") }
+        }
+        Some(Better::ByDate(pattern)) => Remedy::Set {
+            settings: by_date_settings(&pattern, options),
+            effect: "reads them by their dates".to_owned(),
+        },
+        None => Remedy::Do(format!(
+            "give the directory above with the pattern {{code}}/{{*}}.{}, if this one is named after their stock",
+            options.input.usual_ending()
+        )),
+    };
+    Some(vec![together, apart])
+}
+
 /// The advice of a layout by stock, by which `reads` so many files are read.
 fn by_stock_advice(tried: Tried, own: &OwnCodes, reads: impl Fn(usize) -> String) -> Remedy {
     let Tried { settings, count, stocks, other_source, .. } = tried;
@@ -234,7 +272,7 @@ fn has_null_key(file: &Path) -> bool {
 }
 
 /// The settings that read files by date, as `pattern` finds them.
-fn by_date_settings(pattern: &Pattern, options: &SourceOptions) -> Vec<Setting> {
+pub(in crate::source) fn by_date_settings(pattern: &Pattern, options: &SourceOptions) -> Vec<Setting> {
     let is_usual = *pattern == Pattern::usual(FilesBy::Date, options.input);
     let pattern = (!is_usual).then(|| Setting::Pattern(pattern.to_string()));
     [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect()
@@ -267,9 +305,10 @@ fn several_files_a_stock(files: &[PathBuf], input: InputFormat) -> String {
         true => format!(", such as {}", listed(names)),
         false => format!(", such as {} with {}", shown(folder.as_os_str()), listed(names)),
     });
+    let lie = if files.len() == 1 { "lies" } else { "lie" };
     let folders = counted(folders.len(), "folder", "folders");
     format!(
-        "its {count} lie in {folders}{example}; give the pattern of their paths, such as {{code}}/{{year}}.{}",
+        "its {count} {lie} in {folders}{example}; give the pattern of their paths, such as {{code}}/{{year}}.{}",
         input.usual_ending()
     )
 }

@@ -1,7 +1,7 @@
 //! What lies beside the files that the pattern names: counted and named in notes, so that nothing is left out in
 //! silence.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use crate::source::path::files_by::FilesBy;
 use crate::source::path::ignore::Ignore;
 use crate::source::path::input_format::InputFormat;
 use crate::source::path::naming::{copied, is_part, names_in, shown};
-use crate::source::path::pattern::Pattern;
-use crate::source::path::timed::{SEPARATORS, Timed, leading};
+use crate::source::path::pattern::{CODE, Pattern};
+use crate::source::path::when::{Around, times_inside};
 
 /// Folders that are looked into for files of the format; a source with more of them has told enough.
 const FOLDERS: usize = 1000;
@@ -143,28 +143,20 @@ pub(super) fn odd_codes(codes: &[(String, PathBuf)], pattern: &Pattern) -> Vec<S
 /// Those of `codes` that a stem and several times make, if nothing else goes with it; by what the times are, and how a
 /// pattern has both.
 fn several_times<'c>(codes: &HashSet<&'c str>) -> BTreeMap<(&'static str, String), HashSet<&'c str>> {
-    let mut alike: BTreeMap<(&str, &'static str, String), Vec<&str>> = BTreeMap::new();
-    for (code, Timed { stem, tail, times }) in codes.iter().filter_map(|code| Some((*code, Timed::of(code)?))) {
-        alike.entry((stem, times, tail)).or_default().push(code);
-    }
-    let sorted: BTreeSet<&str> = codes.iter().copied().collect();
-    let mut found: BTreeMap<(&'static str, String), HashSet<&str>> = BTreeMap::new();
-    for ((stem, times, tail), some) in alike.into_iter().filter(|(_, some)| some.len() > 1) {
-        let start = format!("{stem}{}", &tail[..1]);
-        let all = sorted.range(start.as_str()..).take_while(|code| code.starts_with(&start)).count();
-        if all == some.len() {
-            found.entry((times, format!("{{code}}{tail}"))).or_default().extend(some);
+    let mut alike: BTreeMap<(&str, &str, &'static str, String), Vec<&str>> = BTreeMap::new();
+    for code in codes {
+        // Codes that look like times are likelier before one than behind it.
+        let times = times_inside(code, Around::default()).into_iter().filter(|inside| inside.stem().is_some());
+        if let Some(inside) = times.max_by_key(|inside| inside.before.len()) {
+            let kind = (inside.before, inside.behind, inside.times(), inside.pattern(CODE));
+            alike.entry(kind).or_default().push(code);
         }
     }
-    // The same of a stem behind times.
-    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for &code in codes {
-        behind.entry(code.find(SEPARATORS).map_or(code, |at| &code[at..])).or_default().push(code);
-    }
-    for some in behind.into_values().filter(|some| some.len() > 1) {
-        let opens: Option<BTreeSet<_>> = some.iter().map(|code| leading(code)).collect();
-        if let Some(open) = opens.filter(|opens| opens.len() == 1).and_then(|opens| opens.into_iter().next()) {
-            found.entry(open).or_default().extend(some);
+    let mut found: BTreeMap<(&'static str, String), HashSet<&str>> = BTreeMap::new();
+    for ((before, behind, times, pattern), some) in alike.into_iter().filter(|(.., some)| some.len() > 1) {
+        let goes_with = |code: &&&str| code.starts_with(before) && code.ends_with(behind);
+        if codes.iter().filter(goes_with).count() == some.len() {
+            found.entry((times, pattern)).or_default().extend(some);
         }
     }
     found

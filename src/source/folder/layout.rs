@@ -1,14 +1,13 @@
 //! The patterns that files may have, by their paths alone: what is a time is left open as one, and of the rest
 //! something may be the code.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::source::path::files_by::{DATE, FilesBy};
 use crate::source::path::input_format::InputFormat;
 use crate::source::path::pattern::{ANYTHING, CODE, Pattern};
-use crate::source::path::when::{Around, Inside, open_time, time_inside};
+use crate::source::path::when::{Around, Inside, open_times, times_inside};
 
 /// A way to read files, which has yet to be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +16,13 @@ pub(super) struct Layout {
     pub(super) pattern: Pattern,
     /// Whether a name is taken for a code and a time, which only its rows can tell.
     pub(super) is_split: bool,
+}
+
+/// Where a pattern has the code: which step, and which of its times stands beside it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Code {
+    at: usize,
+    split: Option<usize>,
 }
 
 /// How a pattern has a step that is not the code's.
@@ -37,17 +43,16 @@ struct Step<'a> {
     /// What stands between them, of the one file and of all.
     own: &'a str,
     values: Vec<&'a str>,
-    /// What is said of the time with what stands around it alike in all, as a pattern has it.
-    time: Option<String>,
-    /// The time beside what differs, by the one file.
-    split: Option<Inside<'a>>,
+    /// What may be said of the time with what stands around it alike in all, as a pattern has it, the likelier first.
+    times: Vec<String>,
+    /// The times beside what may be of use, by the one file.
+    splits: Vec<Inside<'a>>,
 }
 
 /// The layouts by which `file` and some of `files` may be read, the likelier ones first.
 pub(super) fn layouts(file: &Path, files: &[PathBuf]) -> Vec<Layout> {
     let Some(steps) = steps_of(file, files) else { return Vec::new() };
-    let is_code =
-        |at: &usize| steps[*at].time.is_none() && (0..*at).all(|above| beginning(&steps, *at, above).is_none());
+    let is_code = |at: &usize| (0..*at).all(|above| around_code(&steps, *at, above).is_none());
     let keys = (0..steps.len()).filter(|at| !steps[*at].key.is_empty());
     let names = (0..steps.len()).rev().filter(|at| steps[*at].key.is_empty());
     // A directory's only file is named after nothing.
@@ -56,26 +61,33 @@ pub(super) fn layouts(file: &Path, files: &[PathBuf]) -> Vec<Layout> {
     if is_alone && steps[0].key.is_empty() {
         codes.reverse();
     }
+    // A code may look like a time; only rows can tell.
+    codes.sort_by_key(|at| !steps[*at].times.is_empty());
     let mut layouts: Vec<Layout> = Vec::new();
-    let mut add = |files_by: FilesBy, code: Option<(usize, bool)>, others: Others| {
-        let Some(pattern) = pattern(&steps, files_by, code, others) else { return };
-        let layout = Layout { files_by, pattern, is_split: code.is_some_and(|(_, is_split)| is_split) };
+    let mut add = |files_by: FilesBy, code: Option<Code>, others: Others, reading: usize| {
+        let Some(pattern) = pattern(&steps, files_by, code, (others, reading)) else { return };
+        let layout = Layout { files_by, pattern, is_split: code.is_some_and(|code| code.split.is_some()) };
         if !layouts.contains(&layout) {
             layouts.push(layout);
         }
     };
     for others in [Others::AsTheyAre, Others::Open] {
         for &at in &codes {
-            add(FilesBy::Stock, Some((at, false)), others);
+            add(FilesBy::Stock, Some(Code { at, split: None }), others, 0);
         }
-        for &at in codes.iter().filter(|at| steps[**at].split.is_some()) {
-            add(FilesBy::Stock, Some((at, true)), others);
+        for &at in &codes {
+            for split in 0..steps[at].splits.len() {
+                add(FilesBy::Stock, Some(Code { at, split: Some(split) }), others, 0);
+            }
         }
     }
+    let readings = steps.iter().map(|step| step.times.len()).max().unwrap_or(0).max(1);
     for others in [Others::AsTheyAre, Others::Open] {
-        add(FilesBy::Date, None, others);
+        for reading in 0..readings {
+            add(FilesBy::Date, None, others, reading);
+        }
         for &at in &codes {
-            add(FilesBy::Date, Some((at, false)), others);
+            add(FilesBy::Date, Some(Code { at, split: None }), others, 0);
         }
     }
     layouts
@@ -84,7 +96,7 @@ pub(super) fn layouts(file: &Path, files: &[PathBuf]) -> Vec<Layout> {
 /// The pattern by which `files`, all of which lie as deep as `file`, would be found by date.
 pub(in crate::source) fn pattern_by_date(file: &Path, files: &[PathBuf]) -> Option<Pattern> {
     let steps = steps_of(file, files)?;
-    pattern(&steps, FilesBy::Date, None, Others::Open)
+    pattern(&steps, FilesBy::Date, None, (Others::Open, 0))
 }
 
 fn steps_of<'a>(file: &'a Path, files: &'a [PathBuf]) -> Option<Vec<Step<'a>>> {
@@ -99,77 +111,94 @@ fn steps_of<'a>(file: &'a Path, files: &'a [PathBuf]) -> Option<Vec<Step<'a>>> {
         let between = |name: &'a str| name.strip_prefix(key)?.strip_suffix(&ending[..]);
         let own = between(name)?;
         let values: Vec<&str> = alike.iter().filter_map(|steps| between(steps[at])).collect();
-        steps.push(Step { key, ending, own, values, time: None, split: None });
+        steps.push(Step { key, ending, own, values, times: Vec::new(), splits: Vec::new() });
     }
     let mut around = Around::default();
     // A part of a year tells by a year that may stand below.
-    around.has_year = steps.iter().any(|step| time_of(step, around).is_some_and(|(open, _)| open.contains("{year}")));
+    around.has_year = steps.iter().any(|step| first_of(&times_of(step, around)).contains("{year}"));
     for step in &mut steps {
-        let found = time_of(step, around);
-        if let Some((open, is_alike)) = found {
-            around.is_below_year |= open.contains("{year}");
-            around.is_below_month |= around.is_below_year && open.contains("{month}");
-            if is_alike {
-                step.time = Some(open);
-            } else {
-                step.split = time_inside(step.own, around);
-            }
-        }
+        let found = times_of(step, around);
+        let open = first_of(&found);
+        around.is_below_year |= open.contains("{year}");
+        around.is_below_month |= around.is_below_year && open.contains("{month}");
+        (step.times, step.splits) = found;
     }
     Some(steps)
 }
 
-/// The time in all values of a step, as a pattern has it, and whether all else is alike in them.
-fn time_of(step: &Step, around: Around) -> Option<(String, bool)> {
-    let open = |value: &str| open_time(step.key, value, around);
-    let opens: Option<BTreeSet<String>> = step.values.iter().map(|value| open(value)).collect();
-    if let Some(opens) = opens.filter(|opens| !opens.is_empty()) {
-        let are_periods = opens.iter().all(|open| ["{year}", "{period}", "{date}"].contains(&&open[..]));
-        return match opens.len() {
-            1 => opens.into_iter().next().map(|open| (open, true)),
-            _ => are_periods.then(|| ("{period}".to_owned(), true)),
-        };
+/// The likeliest time in a step.
+fn first_of<'t>((times, splits): &'t (Vec<String>, Vec<Inside>)) -> &'t str {
+    times.first().or(splits.first().map(|inside| &inside.open)).map_or("", String::as_str)
+}
+
+/// The times in all values of a step, as a pattern has them: those beside which all is alike, and those beside something.
+fn times_of<'a>(step: &Step<'a>, around: Around) -> (Vec<String>, Vec<Inside<'a>>) {
+    let opens = |value: &str| open_times(step.key, value, around);
+    let mut times = opens(step.own);
+    times.retain(|open| step.values.iter().all(|value| opens(value).contains(open)));
+    let is_period =
+        |value: &&str| opens(value).first().is_some_and(|open| ["{year}", "{period}", "{date}"].contains(&&open[..]));
+    if times.is_empty() && step.values.iter().all(is_period) {
+        times.push("{period}".to_owned());
     }
+    let mut splits = Vec::new();
     // What stands beside a number in a directory of a key is no time of its own.
-    let own = time_inside(step.own, around).filter(|_| step.key.is_empty())?;
-    let mut is_alike = true;
-    for value in &step.values {
-        let other = time_inside(value, around).filter(|other| other.open == own.open)?;
-        if other.before.is_empty() != own.before.is_empty() || other.behind.is_empty() != own.behind.is_empty() {
-            return None;
+    let own = times_inside(step.own, around).into_iter().filter(|_| step.key.is_empty());
+    for inside in own {
+        let is_like = |other: &Inside| {
+            other.open == inside.open
+                && other.before.is_empty() == inside.before.is_empty()
+                && other.behind.is_empty() == inside.behind.is_empty()
+        };
+        let found = |value: &&'a str| times_inside(value, around).into_iter().find(is_like);
+        let others: Option<Vec<Inside>> = step.values.iter().map(found).collect();
+        let Some(others) = others else { continue };
+        if others.iter().all(|other| (other.before, other.behind) == (inside.before, inside.behind)) {
+            times.push(format!("{}{}{}", inside.before, inside.open, inside.behind));
         }
-        is_alike &= (other.before, other.behind) == (own.before, own.behind);
+        splits.push(inside);
     }
-    let text = if is_alike { format!("{}{}{}", own.before, own.open, own.behind) } else { own.open };
-    Some((text, is_alike))
+    (times, splits)
 }
 
-/// The letter after which names go on that begin with what stands in the step `above`, and the rest of each.
-fn beginning<'a>(steps: &[Step<'a>], at: usize, above: usize) -> Option<(char, Vec<&'a str>)> {
+/// What stands around the value of the step `above` in the names of the step `at`: alike before it, behind a letter, and
+/// the rest of each.
+fn around_code<'a>(steps: &[Step<'a>], at: usize, above: usize) -> Option<(&'a str, char, Vec<&'a str>)> {
     let (values, codes) = (&steps[at].values, &steps[above].values);
-    let rest = values.iter().zip(codes).map(|(value, code)| value.strip_prefix(code));
+    let start = values.first()?.find(codes.first().filter(|code| !code.is_empty())?)?;
+    let before = &values.first()?[..start];
+    let rest = values.iter().zip(codes).map(|(value, code)| value.strip_prefix(before)?.strip_prefix(code));
     let rest: Vec<&str> = rest.collect::<Option<_>>().filter(|_| values.len() == codes.len())?;
-    let letter = rest.first()?.chars().next().filter(|letter| "_-. ".contains(*letter))?;
+    let is_mark = |letter: &char| "_-. ".contains(*letter);
+    let letter = rest.first()?.chars().next().filter(is_mark)?;
     let rest: Option<Vec<&str>> = rest.into_iter().map(|rest| rest.strip_prefix(letter)).collect();
-    Some((letter, rest?))
+    before.chars().next_back().is_none_or(|letter| is_mark(&letter)).then_some(())?;
+    Some((before, letter, rest?))
 }
 
-/// The pattern of `steps` with the code in the step `code`, alone or beside a time.
-fn pattern(steps: &[Step], files_by: FilesBy, code: Option<(usize, bool)>, others: Others) -> Option<Pattern> {
+/// The pattern of `steps` with the code where it is, alone or beside a time, and of each other step the time of which it
+/// has so many before.
+fn pattern(
+    steps: &[Step],
+    files_by: FilesBy,
+    code: Option<Code>,
+    (others, reading): (Others, usize),
+) -> Option<Pattern> {
     let mut has_folder = false;
-    let code_at = code.map(|(at, _)| at);
+    let code_at = code.map(|code| code.at);
     let text = |(at, step): (usize, &Step)| {
         let is_alike = || others == Others::AsTheyAre || step.values.iter().all(|value| *value == step.own);
-        let above = || code_at.filter(|code_at| *code_at < at);
-        let name = match (&step.time, &step.split) {
-            (_, Some(inside)) if code == Some((at, true)) => open_beside(inside, CODE),
-            _ if code_at == Some(at) => format!("{{{CODE}}}"),
-            (Some(time), _) => time.clone(),
-            _ if is_alike() => step.own.to_owned(),
-            (None, split) => match (above().and_then(|above| beginning(steps, at, above)), split) {
-                (Some((letter, rest)), _) => format!("{{{CODE}}}{letter}{}", open_times(&rest)),
-                (None, Some(inside)) if files_by == FilesBy::Date => open_beside(inside, ANYTHING),
-                _ if files_by == FilesBy::Stock && above().is_none() && !has_folder => {
+        let above = code_at.filter(|code_at| *code_at < at);
+        let split = code.filter(|code| code.at == at).map(|code| code.split);
+        let name = match (split, step.times.get(reading).or(step.times.first())) {
+            (Some(Some(split)), _) => step.splits[split].pattern(CODE),
+            (Some(None), _) => format!("{{{CODE}}}"),
+            (None, Some(time)) => time.clone(),
+            (None, None) if is_alike() => step.own.to_owned(),
+            (None, None) => match (above.and_then(|above| around_code(steps, at, above)), step.splits.first()) {
+                (Some((before, letter, rest)), _) => format!("{before}{{{CODE}}}{letter}{}", open_rest(&rest)),
+                (None, Some(inside)) if files_by == FilesBy::Date || above.is_some() => inside.pattern(ANYTHING),
+                _ if files_by == FilesBy::Stock && above.is_none() && !has_folder => {
                     has_folder = true;
                     "{folder}".to_owned()
                 }
@@ -189,17 +218,18 @@ fn pattern(steps: &[Step], files_by: FilesBy, code: Option<(usize, bool)>, other
     text.parse().ok()
 }
 
-/// `rest` of names as a pattern has them: a time, or anything.
-fn open_times(rest: &[&str]) -> String {
-    let times: Option<BTreeSet<String>> = rest.iter().map(|rest| open_time("", rest, Around::default())).collect();
-    let time = times.filter(|times| times.len() == 1).and_then(|times| times.into_iter().next());
-    time.unwrap_or_else(|| format!("{{{ANYTHING}}}"))
-}
-
-/// A time with what stands beside it left open under the name `other`.
-fn open_beside(Inside { before, open, behind }: &Inside, other: &str) -> String {
-    let letter = |letter: Option<char>| letter.filter(|c| !c.is_alphanumeric()).map_or_else(String::new, String::from);
-    let other = |text: &str| if text.is_empty() { String::new() } else { format!("{{{other}}}") };
-    let (start, end) = (letter(before.chars().next_back()), letter(behind.chars().next()));
-    format!("{}{start}{open}{end}{}", other(before), other(behind))
+/// `rest` of names as a pattern has them: a time, alone or behind what is alike, or anything.
+fn open_rest(rest: &[&str]) -> String {
+    let around = Around::default();
+    let common = |opens: &dyn Fn(&str) -> Vec<String>| {
+        let all: Vec<Vec<String>> = rest.iter().map(|rest| opens(rest)).collect();
+        all.first()?.iter().find(|open| all.iter().all(|opens| opens.contains(open))).cloned()
+    };
+    let inside = |text: &str| {
+        let times = times_inside(text, around).into_iter();
+        times.map(|Inside { before, open, behind }| format!("{before}{open}{behind}")).collect()
+    };
+    common(&|rest| open_times("", rest, around))
+        .or_else(|| common(&inside))
+        .unwrap_or_else(|| format!("{{{ANYTHING}}}"))
 }

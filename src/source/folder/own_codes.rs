@@ -1,6 +1,7 @@
 //! What files have in their column of codes, before there is a pattern that reads them: whoever follows the advice of one
 //! must not be told next that the column says otherwise.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::looks::{Codes, Looks};
@@ -50,6 +51,20 @@ impl OwnCodes {
     /// Whether the codes that `options` make of paths are those of the column, or a template makes them of these.
     pub(super) fn agrees(&self, options: &SourceOptions) -> bool {
         !matches!(self.agreement(&options.pattern, options.code_template.as_ref()), Agreement::Never(..))
+    }
+
+    /// Whether the codes of the column are those that `options` make of paths, each with one of a few texts beside it: names
+    /// of markets have another beside each.
+    pub(super) fn have_names_in_them(&self, options: &SourceOptions) -> bool {
+        let beside = |(path, own): &(PathBuf, String)| {
+            let named = options.named_by(path)?;
+            let (before, after) = own.split_once(&named)?;
+            Some((named, (before.to_owned(), after.to_owned())))
+        };
+        let found: Option<Vec<_>> = self.codes.iter().map(beside).collect();
+        let Some(found) = found else { return false };
+        let (named, beside): (HashSet<String>, HashSet<(String, String)>) = found.into_iter().unzip();
+        beside.len() < named.len()
     }
 
     /// How the codes that `pattern` and `template` give agree with the files' own, of nearly all files.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::by_date::refuse_by_date;
+use super::by_date::refuse_times;
 use super::candidate::{Candidate, schemas};
 use super::date_advice::{Advised, DateAdvice};
 use super::fields::join_fields;
@@ -112,7 +112,7 @@ pub(super) fn look_at(
     let are_all_read = skipped.is_empty();
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
     if is_first && options.files_by == FilesBy::Stock {
-        refuse_by_date(&candidates, options, &look)?;
+        refuse_times(&candidates, options, &look)?;
     }
     let options = &match prior {
         Some(prior) if !prior.is_new => options.clone(),

@@ -571,20 +571,11 @@ fn is_at(file: &InputFile, path: &str) -> bool {
     shown(OsStr::new(&file.path)) == path
 }
 
-/// Whether a store that is there lets `settings` be: its key is what it is, also for a source that is new; a column of
-/// one that is not stays, and becomes at most wider.
+/// Whether a store that is there lets `settings` be: its key is what it is, also for a source that is new.
 fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Setting]) -> bool {
     let Some(prior) = prior else { return true };
-    settings.iter().all(|setting| match setting {
-        Setting::Key(_) => false,
-        _ if prior.is_new => true,
-        Setting::Exclude(names) => !names.iter().any(|name| prior.has(&options.name_of(name))),
-        Setting::Cast(casts) => casts.iter().all(|cast| {
-            let name = options.name_of(&cast.column);
-            let ours = prior.columns.iter().find(|column| column.name == name);
-            let to = parse_type(&cast.to).ok();
-            ours.is_none_or(|ours| to.is_some_and(|to| is_exact_in(&ours.data_type, &to)))
-        }),
-        _ => true,
-    })
+    match prior.is_new {
+        true => !settings.iter().any(|setting| matches!(setting, Setting::Key(_))),
+        false => options.may_become(settings, prior.columns),
+    }
 }

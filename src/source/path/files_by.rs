@@ -11,6 +11,10 @@ pub(in crate::source) const DATE: &str = "date";
 pub(in crate::source) const YEAR: &str = "year";
 pub(super) const MONTH: &str = "month";
 pub(in crate::source) const DAY: &str = "day";
+/// Those of parts of a year, and of a time that is spelt out, which tell when rows are.
+pub(super) const QUARTER: &str = "quarter";
+pub(super) const HALF: &str = "half";
+pub(super) const PERIOD: &str = "period";
 
 /// What the files of a source are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

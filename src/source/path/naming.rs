@@ -88,10 +88,11 @@ pub(in crate::source) fn copied(code: &str) -> Option<&str> {
     code.strip_suffix(" - Copy").or_else(|| code.strip_suffix(" copy")).or_else(numbered)
 }
 
-/// Whether `code` is how Spark, Dask and DuckDB name the parts of one data set: `part-00000-...`, `part.0`, `data_0`.
+/// Whether `code` is how Spark, Dask and DuckDB name the parts of one data set: `part-00000-...`, `part.0`, `data_0`, or
+/// `data` alone.
 pub(in crate::source) fn is_part(code: &str) -> bool {
     let number = ["part-", "part.", "data_"].iter().find_map(|prefix| code.strip_prefix(prefix));
-    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+    code == "data" || number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// `text` with everything escaped that a terminal might take for a command or cannot show.
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(copied("AAPL (1)"), Some("AAPL"));
         assert_eq!(copied("AAPL - Copy"), Some("AAPL"));
         assert_eq!([copied("AAPL"), copied("BRK(B)"), copied("A (x)")], [None, None, None]);
-        assert!(is_part("part-00000-8f2c.snappy") && is_part("part.0") && is_part("data_12"));
+        assert!(is_part("part-00000-8f2c.snappy") && is_part("part.0") && is_part("data_12") && is_part("data"));
         assert!(!is_part("part-time") && !is_part("PART") && !is_part("apart-0") && !is_part("data_x"));
     }
 }

@@ -18,7 +18,8 @@ use crate::source::convert::{identity, shown_value};
 use crate::source::input::schema::{FileSchema, Value};
 use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
-use crate::source::path::timed::Timed;
+use crate::source::path::pattern::CODE;
+use crate::source::path::when::{Around, Inside, times_inside};
 use crate::source::survey::{InputFile, Survey};
 use crate::source::weight::written_out;
 
@@ -205,11 +206,13 @@ fn without_such_rows() -> Remedy {
 fn own_name(expected: &str, codes: &ArrayRef) -> String {
     let own = cast(codes, &DataType::Utf8).ok();
     let own = own.as_ref().and_then(|own| own.as_string::<i32>().iter().next().flatten()).unwrap_or_default();
-    let pattern =
-        |Timed { tail, times, .. }| format!("give a pattern that takes {times} for no part of it, {{code}}{tail}");
-    match Timed::of(expected).filter(|timed| own.contains(timed.stem)) {
-        Some(timed) if timed.stem == own => pattern(timed),
-        Some(timed) => format!("rename the file after its code and {}", pattern(timed)),
+    let pattern = |timed: &Inside| {
+        format!("give a pattern that takes {} for no part of it, {}", timed.times(), timed.pattern(CODE))
+    };
+    let mut times = times_inside(expected, Around::default()).into_iter();
+    match times.find(|timed| timed.stem().is_some_and(|stem| own.contains(stem))) {
+        Some(timed) if timed.stem() == Some(&own) => pattern(&timed),
+        Some(timed) => format!("rename the file after its code and {}", pattern(&timed)),
         None => "rename the file after its code, unless another has that name, or write the code anew".to_owned(),
     }
 }
