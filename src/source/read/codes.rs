@@ -211,7 +211,7 @@ fn own_name(expected: &str, codes: &ArrayRef) -> String {
     };
     let mut times = times_inside(expected, Around::default()).into_iter();
     match times.find(|timed| timed.stem().is_some_and(|stem| own.contains(stem))) {
-        Some(timed) if timed.stem() == Some(&own) => pattern(&timed),
+        Some(timed) if timed.stem() == Some(own) => pattern(&timed),
         Some(timed) => format!("rename the file after its code and {}", pattern(&timed)),
         None => "rename the file after its code, unless another has that name, or write the code anew".to_owned(),
     }
