@@ -20,7 +20,7 @@ const NAMES: [&[&str]; 12] = [
 pub(super) fn month_named(text: &str) -> Option<u32> {
     let text = text.to_lowercase();
     let begins = |name: &&str| text.chars().count() >= 3 && name.starts_with(&text);
-    let of = |names: &[&str]| names.iter().any(|name| begins(name));
+    let of = |names: &[&str]| names.iter().any(begins);
     let mut found = (1..).zip(NAMES).filter(|(_, names)| of(names)).map(|(number, _)| number);
     // What begins the names of two months, as `jui` does, is none.
     found.next().filter(|_| found.next().is_none())
