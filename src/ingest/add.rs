@@ -14,7 +14,7 @@ use super::gather::parted::Rows;
 use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::join::{Join, LeftOut};
-use super::joining::{check_before_reading, check_columns, options_of};
+use super::joining::{check_before_reading, check_columns, options_of, rolled_source};
 use super::left::{guarded, outer_sources, settle};
 use super::night::guard_codes_of;
 use super::revise::revision::{Given, Revised, Revision};
@@ -25,7 +25,7 @@ use super::seams::{Here, Seams};
 use super::settings::{Settings, store_settings};
 use super::sparse::{guard_sparse, lone_note};
 use super::steps::{Step, Steps};
-use super::stored_values::{exact_in_store, has_value_in_store};
+use super::stored_values::{all_in_store, exact_in_store, has_value_in_store, says_times_in_store};
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
@@ -34,8 +34,9 @@ use crate::key::Date;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
+use crate::skipped::Skipped;
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Survey, Surveyor, Trust, scan};
-use crate::store::{SourceContents, StoreWriter};
+use crate::store::{SourceContents, Store, StoreWriter};
 
 /// Adds sources to a store: the columns of their files join its rows on date, code and key columns.
 ///
@@ -159,8 +160,9 @@ impl<'a> AddSource<'a> {
     /// Adds the source of the files in `directory`.
     pub(super) fn add(&self, with: (&Stages, &dyn Seams), writer: &StoreWriter, directory: &Path) -> Result<Step> {
         let name = self.name_of(directory);
-        let key: Vec<String> = writer.live()?.schema()?.key_names().map(str::to_owned).collect();
-        let step = self.add_as(with, writer, directory, &name).map_err(|error| with_key(error, &key))?;
+        let whole = writer.live()?;
+        let key: Vec<String> = whole.schema()?.key_names().map(str::to_owned).collect();
+        let step = self.add_as(with, writer, directory, &name).map_err(|error| with_key(error, whole, &key))?;
         Ok(step.of_source(&name))
     }
 
@@ -198,18 +200,24 @@ impl<'a> AddSource<'a> {
         let mut guards = Guards::new(&self.writing.allowed);
         let is_by_stock = options.files_by == FilesBy::Stock;
         let named: Vec<String> = scan.changed.iter().filter(|_| is_by_stock).map(|(code, _)| code.clone()).collect();
+        let rolled = rolled_source(whole)?;
+        // As that one, if its dates are part of the key, which is not known yet.
+        let dated = rolled.as_ref().filter(|_| options.roll.is_none()).unwrap_or(&options);
         let prior = Prior {
             code: &panel.code,
             date_name: &panel.date_name,
             date_form: &panel.date_form,
             columns: &panel.columns,
+            key: &panel.key,
             exact: &|name: &str, to: &DataType| exact_in_store(whole, name, to, workers, observer),
-            trading_days: &days_of(whole, &options, None)?,
+            trading_days: &days_of(whole, dated, None)?,
+            rolled: rolled.as_ref(),
             is_new: true,
             shares_options: self.directories.len() > 1,
             renamed: &[],
             changes: None,
             has_value: &|name| has_value_in_store(whole, name),
+            all: &|name, holds| all_in_store(whole, name, holds),
         };
         let surveyor = Surveyor::again(directory, &mut scan, &prior, &options, workers, observer);
         let check = |survey: &Survey| check_before_reading(whole, survey, panel.columns.len(), name);
@@ -268,9 +276,17 @@ impl<'a> AddSource<'a> {
     }
 }
 
-/// `error` with what helps where no file has the key of the store.
-fn with_key(mut error: Error, key: &[String]) -> Error {
+/// `error` with what helps where no file has the `key` of the store `whole`.
+fn with_key(mut error: Error, whole: &Store, key: &[String]) -> Error {
     if let Error::Inputs { skipped, .. } = &mut error {
+        let is_of_times = |input: &&mut Skipped| input.reason.kind() == Kind::TimeOfDay;
+        for input in skipped.iter_mut().filter(is_of_times) {
+            let own = input.reason.column().map(str::to_owned);
+            let Some((own, ours)) = own.zip(key.iter().find(|name| says_times_in_store(whole, name))) else { continue };
+            let has_others = input.reason.remedies().iter().any(|way| !matches!(way, Remedy::Do(_)));
+            let reason = if has_others { input.reason.clone() } else { input.reason.clone().alone() };
+            input.reason = reason.or(Remedy::set(Setting::Key(vec![format!("{ours}={own}")]), "keeps it in the key"));
+        }
         for input in skipped.iter_mut().filter(|input| input.reason.kind() == Kind::OtherColumns && !key.is_empty()) {
             let named = Setting::Key(key.iter().map(|column| format!("{column}=NAME")).collect());
             let apart = Remedy::Do("make a store of its own of files whose rows have another key".to_owned());

@@ -6,10 +6,11 @@ use super::gather::parted::{Parted, Rows};
 use super::gather::stages::Stages;
 use super::guard::Guard;
 use super::join::Join;
-use super::joining::{check_columns, options_of};
+use super::joining::{check_columns, options_of, rolled_source};
 use super::seams::Here;
 use super::settings::Settings;
 use super::steps::Step;
+use super::stored_values::all_in_store;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
 use crate::panel::Column;
@@ -59,6 +60,10 @@ impl NewRows<'_> {
         if is_new {
             let places = known.places();
             let is_own = |column: &Column| !places.contains_key(column.name.as_str());
+            if frame.kept_date().is_some() && rolled_source(whole)?.is_some() {
+                let what = "rows of the store are of trading dates, and the frame has no column that says theirs";
+                return Err(Error::refused(what, format!("make it with a column {:?} of them", known.date_name)));
+            }
             let own: Vec<Column> = frame.columns().into_iter().filter(is_own).collect();
             check_columns(whole, &own, (name, frame.options()))?;
             panel.columns.extend(own);
@@ -68,6 +73,9 @@ impl NewRows<'_> {
         report.dry_run = self.dry_run;
         let spill = stages.spill(writer, 0)?;
         let parted = Parted::read(stages, writer, self.rows, &frame)?;
+        if is_new && !parted.says_more {
+            frame.check_days(&|name, holds| all_in_store(whole, name, holds))?;
+        }
         let sections = parted.sections(stages, &frame, (&panel, Some(before)), &spill)?;
         drop(parted);
         if sections.dates.is_empty() {

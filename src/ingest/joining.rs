@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::{Column, PanelSchema};
@@ -45,6 +46,20 @@ fn take_key(options: &mut SourceOptions, key: Vec<String>) -> Result<()> {
     }
     options.key = key;
     Ok(())
+}
+
+/// How the first source of `whole` is read whose rows are of trading dates, if there is one.
+///
+/// # Errors
+/// When its settings are damaged.
+pub(super) fn rolled_source(whole: &Store) -> Result<Option<SourceOptions>> {
+    for place in 0..whole.source_names()?.len() {
+        let options = Settings::of(&whole.of_source(place))?.options;
+        if options.roll.is_some() {
+            return Ok(Some(options));
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses columns that the panel has already, and a source that brings none.

@@ -30,7 +30,7 @@ use super::sparse::{guard_sparse, lone_note};
 use super::spelling::{check_dates, recast};
 use super::standing;
 use super::steps::Step;
-use super::stored_values::{exact_in_store, has_value_in_store};
+use super::stored_values::{all_in_store, exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
 use super::way_out::{excluding_from, without_folder};
 use super::writing::Writing;
@@ -313,13 +313,16 @@ impl<'u> SourceUpdate<'u> {
             date_name: &panel.date_name,
             date_form: &panel.date_form,
             columns: &panel.columns,
+            key: &panel.key,
             trading_days: &days_of(whole, options, reads_all)?,
             is_new: false,
+            rolled: None,
             shares_options: false,
             exact: &|name: &str, to: &DataType| exact_in_store(before, name, to, &stages.workers, stages.observer),
             renamed: &renamed,
             changes: Some(&anew),
             has_value: &|name| has_value_in_store(before, name),
+            all: &|name, holds| all_in_store(before, name, holds),
         };
         let (count, name) = (panel.columns.len(), whole.source_names()?[self.place]);
         let surveyor = Surveyor::again(&self.folder, scan, &prior, options, &stages.workers, stages.observer);

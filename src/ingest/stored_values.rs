@@ -1,11 +1,14 @@
 //! What a survey asks of the values that a store has.
 
+use std::cell::Cell;
+
+use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
 use crate::format::Stored;
 use crate::progress::Observer;
-use crate::source::check_values;
+use crate::source::{check_values, says_times};
 use crate::store::Store;
 use crate::workers::Workers;
 
@@ -53,4 +56,27 @@ pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whether something holds of all values of a column of `store`, which has it.
+pub(super) fn all_in_store(store: &Store, name: &str, holds: &dyn Fn(&ArrayRef) -> bool) -> Result<bool> {
+    let Some(index) = store.schema()?.index_of(name) else { return Ok(true) };
+    for at in 0..store.dates()?.len() {
+        for part in store.section_at(at)?.parts() {
+            if !holds(&part.column_at(index)?.logical()?) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a column of `store` has instants: its first values tell.
+pub(super) fn says_times_in_store(store: &Store, name: &str) -> bool {
+    let says = Cell::new(false);
+    let first = |values: &ArrayRef| {
+        says.set(says_times(values));
+        false
+    };
+    all_in_store(store, name, &first).is_ok() && says.get()
 }

@@ -43,6 +43,11 @@ impl SourceOptions {
         }
     }
 
+    /// What the key calls the files' column `name`, if that is part of it.
+    pub(super) fn key_of(&self, name: &str) -> Option<&String> {
+        self.key.iter().find(|key| self.file_name(key) == name)
+    }
+
     /// Whether files give the same values under `other` options: no more than names differ, columns that go, and files
     /// that are left out.
     pub(crate) fn reads_as(&self, other: &SourceOptions) -> bool {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 
+use super::agreement::prior::All;
 use super::code_column::usual_codes;
 use super::date::column::DateReader;
 use super::date::rules::DateRules;
 use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
-use super::look::settle::free_date_name;
+use super::look::settle::{check_days, date_name_beside};
 use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::read::codes::no_codes;
@@ -111,7 +112,22 @@ impl FrameSchema {
         if options.code_column.is_none() && has(&panel.code.name) {
             options.code_column = Some(panel.code.name.clone());
         }
-        FrameSchema::new(schema, &options)
+        let mut frame = FrameSchema::new(schema, &options)?;
+        if frame.kept_date().is_some() {
+            frame.options.date_name = Some(panel.date_name.clone());
+        }
+        Ok(frame)
+    }
+
+    /// Its date column where that is part of the key, and what it is called there.
+    pub(crate) fn kept_date(&self) -> Option<(&str, &str)> {
+        Some((self.date.name.as_str(), self.options.key_of(&self.date.name)?.as_str()))
+    }
+
+    /// Refuses its dates, none of which says a time of day, where they are a part of the key that does; `all` is of the
+    /// panel that has that key.
+    pub(crate) fn check_days(&self, all: &All) -> Result<()> {
+        self.kept_date().map_or(Ok(()), |names| check_days(names, &self.rules, all))
     }
 
     /// How its rows are read: the options that were given, with what they left open.
@@ -151,12 +167,10 @@ impl FrameSchema {
     /// Where no name is left for the date.
     pub(crate) fn settle(self, schema: &Schema, says_more: bool) -> Result<FrameSchema> {
         let mut options = self.options;
-        if options.key.contains(&self.date.name) {
-            if says_more && options.date_name.is_none() {
-                options.date_name = Some(free_date_name(&options, &[&*self.schema])?);
-            } else if !says_more {
-                options.key.retain(|name| *name != self.date.name);
-            }
+        match options.key_of(&self.date.name).cloned() {
+            Some(_) if says_more => options.date_name = Some(date_name_beside(&options, &[&*self.schema])?),
+            Some(key) => options.key.retain(|name| *name != key),
+            None => {}
         }
         options.key.retain(|name| Some(name) != options.code_column.as_ref());
         FrameSchema::new(schema, &options)

@@ -47,6 +47,7 @@ pub(crate) use convert::check_values;
 pub(crate) use folder::scan::{Known, KnownFile, Scan, Trust, scan};
 pub(crate) use frame::{FrameSchema, odd_values, of_frame_on, unreadable};
 pub(crate) use look::agreed::Agreed;
+pub(crate) use look::settle::says_times;
 pub(crate) use look::surveyor::Surveyor;
 pub use look::surveyor::survey;
 pub(crate) use losses::Losses;

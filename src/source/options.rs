@@ -185,7 +185,8 @@ impl SourceOptions {
             true => DATE_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual)),
             false => self.date_columns.contains(name),
         };
-        let Some(roll) = self.roll.filter(|_| !self.key.iter().any(is_date)) else { return Ok(()) };
+        let keeps_one = self.key.iter().any(|key| is_date(&self.file_name(key)));
+        let Some(roll) = self.roll.filter(|_| !keeps_one) else { return Ok(()) };
         let why = format!("{roll}: the files' dates would be lost, as trading dates take their place");
         let way_out = Remedy::Do("build another store, with the date column in its key".to_owned());
         Err(Error::invalid(Setting::Roll, why, [way_out]))

@@ -424,7 +424,9 @@ pub(super) fn values(schema: &FileSchema, panel: &PanelSchema) -> Result<Vec<usi
     }
     if !lacking.is_empty() {
         let it = if lacking.len() == 1 { "it" } else { "them" };
-        let way_out = format!("write the file with {it}, null where there is no value");
+        let is_of_key = panel.key.iter().any(|&place| lacking.contains(&panel.columns[place].name.as_str()));
+        let null = if is_of_key { "" } else { ", null where there is no value" };
+        let way_out = format!("write the file with {it}{null}");
         return Err(Reason::new(Kind::OtherColumns, format!("lacks {}", named(&lacking))).or(Remedy::Do(way_out)));
     }
     Ok(panel.columns.iter().filter_map(|column| values.get(column.name.as_str()).copied()).collect())

@@ -204,8 +204,9 @@ impl Survey {
 
     /// Whether the key keeps a date column of the files, beside which the panel's dates are a column of their own.
     pub(crate) fn keeps_file_dates(&self) -> bool {
-        let is_kept =
-            |file: &InputFile| file.layout.schema.date.as_ref().is_ok_and(|date| self.options.key.contains(&date.name));
+        let is_kept = |file: &InputFile| {
+            file.layout.schema.date.as_ref().is_ok_and(|date| self.options.key_of(&date.name).is_some())
+        };
         self.files().any(is_kept)
     }
 

@@ -124,6 +124,16 @@ impl ChunkFile {
         self.len() == 0
     }
 
+    /// The records of the segment that begins at so many.
+    pub(super) fn of_segment(&self, chunk_start: u64) -> &[ChunkRecord] {
+        let mut start = 0;
+        let begins = |records: &&Vec<ChunkRecord>| {
+            start += records.len() as u64;
+            start - records.len() as u64 == chunk_start
+        };
+        self.records.iter().find(begins).map_or(&[], Vec::as_slice)
+    }
+
     /// Adds the records of the next segment; their XXH3.
     pub(super) fn add(&mut self, records: Vec<ChunkRecord>) -> u64 {
         let checksum = checksum(bytemuck::cast_slice(&records));

@@ -355,6 +355,7 @@ impl StoreWriter {
 
     /// Puts all files of a version in place but CURRENT; the checksum in the header of its catalog.
     fn put_version(&self, snapshot: &Snapshot) -> Result<u64> {
+        snapshot.check_keys()?;
         for segment in snapshot.new_segments() {
             if let Some(temporary) = &segment.temporary {
                 let name = segment_name(segment.record.commit, segment.record.ordinal);

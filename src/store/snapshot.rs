@@ -312,6 +312,38 @@ impl Snapshot {
         self.key_segments.iter().chain(of_sources.flatten()).filter(|segment| segment.temporary.is_some())
     }
 
+    /// Refuses segments that this version wrote and that have keys, where they lack a column of the key, or its value in
+    /// a row: no reader could tell the rows apart. It says that whoever made them is wrong, and nothing of the input.
+    ///
+    /// # Errors
+    /// Names the column.
+    pub(super) fn check_keys(&self) -> Result<()> {
+        let key: Vec<&SnapshotColumn> = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(at, column)| *at < 2 || column.key > 0)
+            .map(|(_, column)| column)
+            .collect();
+        for segment in self.new_segments() {
+            let place = |id: u32| segment.columns.iter().position(|(own, ..)| *own == id);
+            let has_keys =
+                place(key[0].id).is_some() || self.key_segments.iter().any(|keys| std::ptr::eq(keys, segment));
+            for column in key.iter().filter(|_| has_keys) {
+                let chunks = self.chunks.of_segment(segment.record.chunk_start).chunks(segment.columns.len().max(1));
+                let nulls = |at: usize| chunks.filter_map(|batch| batch.get(at)).any(|chunk| chunk.null_count > 0);
+                if place(column.id).is_none_or(nulls) {
+                    let why = format!(
+                        "rows of segment {} have no {:?}, which is part of the key",
+                        segment.record.ordinal, column.name
+                    );
+                    return Err(Error::failed(format!("publish version {}", self.version))(why));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The bytes of the catalog and of the tables that are new.
     ///
     /// # Errors

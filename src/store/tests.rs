@@ -10,6 +10,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::*;
+use crate::error::{Error, Result};
 use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord, Stored};
 use crate::key::Date;
 use crate::panel::Spelling;
@@ -47,6 +48,11 @@ fn model() -> Model {
 
 /// A store of the model: the first segment has `x` in one byte, the second in eight, and `y`.
 fn publish(root: &Path, model: &Model) -> Store {
+    publish_with(root, model, None).unwrap()
+}
+
+/// The same, where the column with this id is called a part of the key.
+fn publish_with(root: &Path, model: &Model, key: Option<u32>) -> Result<Store> {
     let disk = Disk::default();
     let writer = StoreWriter::begin(root, &disk, Access::Map, Opening::Create).unwrap();
     let codes: ArrayRef = Arc::new(StringArray::from(CODES.to_vec()));
@@ -62,7 +68,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         name: name.to_owned(),
         logical,
         dictionary,
-        key: 0,
+        key: u8::from(key == Some(id)),
         source,
     };
     let mut snapshot = Snapshot {
@@ -146,8 +152,22 @@ fn publish(root: &Path, model: &Model) -> Store {
     }
     let tables = SnapshotTables::New(contents);
     snapshot.sources.push(SnapshotSource { id: 0, name: "only".to_owned(), tables });
-    writer.publish(&snapshot).unwrap();
-    Store::open(root).unwrap()
+    writer.publish(&snapshot)?;
+    Store::open(root)
+}
+
+/// No reader could tell the rows of such segments apart.
+#[test]
+fn segments_that_lack_a_key_column_or_its_value_are_not_published() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), model());
+    for (id, name, segment) in [(2, "x", 0), (3, "y", 0)] {
+        let root = dir.path().join(name);
+        let why = publish_with(&root, &model, Some(id)).unwrap_err();
+        let source = std::error::Error::source(&why).unwrap().to_string();
+        assert_eq!(why.to_string(), "cannot publish version 1");
+        assert_eq!(source, format!("rows of segment {segment} have no {name:?}, which is part of the key"));
+        assert!(matches!(Store::open(&root), Err(Error::Unfinished { .. })));
+    }
 }
 
 fn bits(value: Option<f64>) -> Option<u64> {

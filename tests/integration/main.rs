@@ -27,6 +27,7 @@ mod joins;
 mod keys;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;
+mod kinds;
 mod left_out;
 mod links;
 #[cfg(feature = "cli")]

@@ -23,7 +23,7 @@ use crate::ingest::build_report::known_file;
 use crate::ingest::gather::stages::too_little;
 use crate::ingest::rolled::days_of;
 use crate::ingest::settings::Settings;
-use crate::ingest::stored_values::{exact_in_store, has_value_in_store};
+use crate::ingest::stored_values::{all_in_store, exact_in_store, has_value_in_store};
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
@@ -100,13 +100,16 @@ fn compare_in_batches(
         date_name: &panel.date_name,
         date_form: &panel.date_form,
         columns: &panel.columns,
+        key: &panel.key,
         trading_days: &days_of(store, &settings.options, None)?,
         is_new: false,
+        rolled: None,
         shares_options: false,
         exact: &exact,
         renamed: &[],
         changes: None,
         has_value: &|name| has_value_in_store(store, name),
+        all: &|name, holds| all_in_store(store, name, holds),
     };
     let mut surveyor = Surveyor::again(source, &mut scan, &prior, &options, workers, observer);
     let mut survey = surveyor.survey()?;

@@ -46,7 +46,7 @@ impl DateRules {
             epoch: options.epoch,
             times: match options.drop_time {
                 true => Times::Dropped,
-                false => Times::Refused { key: options.key.clone() },
+                false => Times::Refused { key: options.key.iter().map(|key| options.file_name(key)).collect() },
             },
             bad: options.bad_dates,
             rolls: options.roll.is_some(),

@@ -132,7 +132,7 @@ pub(in crate::source) fn cast_parts(
     for at in candidates {
         let FileColumn { name, leaf, raw, .. } = &columns[at];
         // A date column that is part of the key stays a column, too.
-        if apart.contains(&at) && !options.key.contains(&options.name_of(name)) {
+        if apart.contains(&at) && options.key_of(name).is_none() {
             continue;
         }
         if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {

@@ -69,7 +69,7 @@ pub(super) fn look_at(
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Survey> {
-    let dates = DateRules::new(options)?;
+    let rules = DateRules::new(options)?;
     let Found { files, .. } = found;
     let (mut skipped, mut notes) = (found.skipped.clone(), found.notes.clone());
     let allowance = Allowance::new(workers.memory(), workers.count());
@@ -110,14 +110,15 @@ pub(super) fn look_at(
     candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
     let told = join_fields(&mut candidates, prior, &interner);
     let are_all_read = skipped.is_empty();
-    let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
+    let look = Look { root, rules: &rules, allowance: &allowance, workers, observer };
     if is_first && options.files_by == FilesBy::Stock {
         refuse_times(&candidates, options, &look)?;
     }
     let options = &match prior {
         Some(prior) if !prior.is_new => options.clone(),
-        _ => settle(options, &mut candidates, &look, &mut notes)?,
+        _ => settle(options, &mut candidates, (&look, prior), &mut notes)?,
     };
+    let dates = DateRules::new(options)?;
     notes.extend(notes_of(told, &candidates));
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
@@ -199,9 +200,11 @@ pub(super) fn look_at(
     };
     check_unique(&code.name, &date_name, &columns)?;
     let key = match prior {
+        // A file that lacks a column of it is refused when it is read.
+        Some(prior) => prior.key.to_vec(),
         // Where no file can be used, that is what is told.
         None if candidates.is_empty() => Vec::new(),
-        _ => key_columns(options, &code.name, &date_name, &columns)?,
+        None => key_columns(options, &code.name, &date_name, &columns)?,
     };
     notes.extend(losses(&candidates, options).notes());
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();

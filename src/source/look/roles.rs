@@ -177,7 +177,7 @@ pub(in crate::source) fn date_cast(
     schemas: &[&FileSchema],
 ) -> Result<Option<DataType>> {
     let in_files = || schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
-    let is_kept = |name: &str| options.key.iter().any(|column| column == name);
+    let is_kept = |name: &str| options.key_of(name).is_some();
     let names = [date_name].into_iter().chain(in_files().filter(|name| !is_kept(name)));
     let Some(cast) = names.into_iter().find_map(|name| options.cast(name)) else {
         let is_of_instants = options.drop_time || in_files().any(is_kept);

@@ -14,6 +14,7 @@ use super::candidate::{Candidate, schemas};
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
+use crate::source::agreement::prior::{All, Prior};
 use crate::source::allowance::Allowance;
 use crate::source::code_column::{OWN_CODE_NAMES, usual_codes};
 use crate::source::content::guarded;
@@ -43,20 +44,18 @@ pub(in crate::source) struct Look<'a> {
     pub(in crate::source) allowance: &'a Arc<Allowance>,
     pub(in crate::source) workers: &'a Workers,
     pub(in crate::source) observer: &'a dyn Observer,
-    /// Whether there was no panel before.
-    pub(in crate::source) is_first: bool,
 }
 
-/// `options` with nothing left open, for a new panel of `candidates`, whose columns play their parts under them
-/// afterwards; what was chosen is noted.
+/// `options` with nothing left open, for a new panel of `candidates`, or for a new source of the panel `prior`; their
+/// columns play their parts under them afterwards. What was chosen is noted.
 ///
 /// # Errors
 /// [`Error::Cancelled`], [`Error::Io`] where the machine fails, and [`Error::Refused`] where no name is left for the
-/// date.
+/// date, or the rows have another kind of key than those of the panel.
 pub(in crate::source) fn settle(
     options: &SourceOptions,
     candidates: &mut [Candidate],
-    look: &Look,
+    (look, prior): (&Look, Option<&Prior>),
     notes: &mut Vec<String>,
 ) -> Result<SourceOptions> {
     let mut settled = options.clone();
@@ -80,27 +79,35 @@ pub(in crate::source) fn settle(
     }
     let dates: HashSet<&str> =
         usable.iter().filter_map(|candidate| Some(candidate.footer.schema.date.as_ref().ok()?.name.as_str())).collect();
-    let named: Vec<&String> = options.key.iter().filter(|name| dates.contains(name.as_str())).collect();
+    let named: Vec<&String> =
+        options.key.iter().filter(|key| dates.contains(options.file_name(key).as_str())).collect();
     if options.roll.is_some() {
         check_kept(options, &dates)?;
     }
-    if !named.is_empty() {
-        if options.roll.is_some() || look.any_says_more(&usable, &named)? {
-            settled.date_name = Some(match &options.date_name {
-                Some(name) => name.clone(),
-                None => free_date_name(&settled, &schemas(&*candidates))?,
-            });
-        } else {
-            settled.key.retain(|name| !named.contains(&name));
+    match prior {
+        // The key is that of the panel, whatever the files of a further source are like.
+        Some(prior) if !named.is_empty() => {
+            look.check_kind(options, &usable, &named, prior)?;
+            if let (None, Some(SourceOptions { roll: Some(roll), calendar, .. })) = (options.roll, prior.rolled) {
+                notes.push(format!("rows are of trading dates from {roll} on, as those of the store are"));
+                settled.roll = Some(*roll);
+                settled.calendar = options.calendar.clone().or_else(|| calendar.clone());
+            }
+            settled.date_name = Some(prior.date_name.to_owned());
+        }
+        Some(_) => {}
+        None => {
+            let keeps_times = !named.is_empty() && (options.roll.is_some() || look.any_says_more(options, &usable)?);
+            match keeps_times {
+                true => settled.date_name = Some(date_name_beside(&settled, &schemas(&*candidates))?),
+                false => settled.key.retain(|name| !named.contains(&name)),
+            }
+            // A list that also names code and date is understood, also by those words.
+            let has = |name: &str| schemas(&*candidates).iter().any(|schema| schema.has(name));
+            let is_word = |name: &String| ["code", "date"].contains(&name.as_str()) && !has(name);
+            settled.key.retain(|name| Some(name) != settled.code_column.as_ref() && !is_word(name));
         }
     }
-    // A list that also names code and date is understood, also by those words.
-    let has = |name: &str| schemas(&*candidates).iter().any(|schema| schema.columns.iter().any(|own| own.name == name));
-    let is_part = |name: &String| {
-        Some(name) == settled.code_column.as_ref()
-            || (look.is_first && ["code", "date"].contains(&name.as_str()) && !has(name))
-    };
-    settled.key = settled.key.iter().filter(|name| !is_part(name)).cloned().collect();
     if settled != *options {
         let mut known: HashMap<*const FileSchema, Arc<FileSchema>> = HashMap::new();
         for candidate in candidates {
@@ -198,12 +205,27 @@ impl Look<'_> {
         Ok(self.all(file, column.leaf, |texts| are_codes(options, file, texts))?.unwrap_or(false))
     }
 
-    /// Whether a date column that is one of `named` says more than a day in one of `files`.
-    fn any_says_more(&self, files: &[&Candidate], named: &[&String]) -> Result<bool> {
+    /// Refuses rows of days in a panel whose key, in the columns `named`, says a time of day: none of them would meet one
+    /// of the panel's.
+    fn check_kind(
+        &self,
+        options: &SourceOptions,
+        files: &[&Candidate],
+        named: &[&String],
+        prior: &Prior,
+    ) -> Result<()> {
+        if self.any_says_more(options, files)? {
+            return Ok(());
+        }
+        named.iter().try_for_each(|name| check_days((&options.file_name(name), name), self.rules, prior.all))
+    }
+
+    /// Whether a date column that is part of the key says more than a day in one of `files`.
+    fn any_says_more(&self, options: &SourceOptions, files: &[&Candidate]) -> Result<bool> {
         let rules = self.rules.without_times();
         let is_plain = |file: &Candidate| {
             let Ok(date) = &file.footer.schema.date else { return Ok(true) };
-            if !named.contains(&&date.name) {
+            if options.key_of(&date.name).is_none() {
                 return Ok(true);
             }
             let mut reader = DateReader::new(&date.name, &date.raw, &rules);
@@ -251,12 +273,37 @@ fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> 
 
 /// Refuses date columns of which nothing would be left where rows are of other dates than they say.
 fn check_kept(options: &SourceOptions, dates: &HashSet<&str>) -> Result<()> {
-    let is_kept = |name: &&&str| options.key.iter().any(|key| key == **name);
+    let is_kept = |name: &&&str| options.key_of(name).is_some();
     let Some(name) = dates.iter().filter(|name| !is_kept(name)).min() else { return Ok(()) };
     let key = [(*name).to_owned()].into_iter().chain(options.key.iter().cloned()).collect();
     let roll = options.roll.map(|roll| roll.to_string()).unwrap_or_default();
     let why = format!("{roll}: the dates in {name:?} would be lost, as trading dates take their place");
     Err(Error::invalid(Setting::Roll, why, [Remedy::set(Setting::Key(key), "keeps them")]))
+}
+
+/// Refuses dates in the column `own_name`, which say no time of day, for a key of which the column `name` does; `all` is
+/// of the panel that has that key.
+pub(in crate::source) fn check_days((own_name, name): (&str, &str), rules: &DateRules, all: &All) -> Result<()> {
+    let rules = rules.without_times();
+    let is_plain = |array: &ArrayRef| {
+        let mut reader = DateReader::new(name, array.data_type(), &rules);
+        reader.push(array).is_ok() && reader.is_plain()
+    };
+    if all(name, &is_plain)? {
+        return Ok(());
+    }
+    let what = format!("the dates in {own_name:?} say no time of day, and {name:?} in the key of the store does");
+    let times = Setting::Key(vec![format!("{name}=NAME")]);
+    let apart = Remedy::Do("make a store of its own of rows with another key".to_owned());
+    Err(Error::refused_unless(what, [Remedy::set(times, "says which column has the times"), apart]))
+}
+
+/// Whether one of `values`, which may be dates, has a time of day.
+pub(crate) fn says_times(values: &ArrayRef) -> bool {
+    let Ok(rules) = DateRules::new(&SourceOptions::default()) else { return false };
+    let rules = rules.without_times();
+    let mut reader = DateReader::new("", values.data_type(), &rules);
+    reader.push(values).is_ok() && reader.has_time
 }
 
 /// Whether there is a name for the date beside any date column that stays.
@@ -265,8 +312,11 @@ pub(super) fn has_free_date_name(options: &SourceOptions, schemas: &[&FileSchema
     options.date_name.is_some() || DATE_NAMES.iter().any(|name| !schemas.iter().any(|schema| has(schema, name)))
 }
 
-/// A name for the date beside a date column that stays: one that no column has.
-pub(in crate::source) fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
+/// The name of the date beside a date column that stays: the user's, else one that no column has.
+pub(in crate::source) fn date_name_beside(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
+    if let Some(name) = &options.date_name {
+        return Ok(name.clone());
+    }
     let is_free = |name: &&str| {
         options.code_column.as_deref() != Some(*name) && schemas.iter().all(|schema| !schema.has_value(name))
     };

@@ -98,7 +98,7 @@ impl FileReader {
         reader.other_form = dates.other_form();
         reader.named_codes = named_codes.finish();
         reader.dropped = dates.dropped;
-        let is_kept = |date: &&KeyColumn| survey.options.key.contains(&date.name);
+        let is_kept = |date: &&KeyColumn| survey.options.key_of(&date.name).is_some();
         reader.timed = date.filter(|date| dates.has_time && !is_kept(date)).cloned();
         Ok(reader)
     }
@@ -226,7 +226,7 @@ impl FileReader {
                     let array = column.into_array(self.file_rows).map_err(Reason::undecodable)?;
                     target.convert(&value.own_name, &array)?
                 }
-                None => return Ok(new_null_array(&target.data_type, self.file_rows)),
+                None => new_null_array(&target.data_type, self.file_rows),
             };
             let is_missing = |row: &usize| days[*row] != NO_DAY && array.is_null(*row);
             let missing = (array.null_count() > 0).then(|| (0..days.len()).find(is_missing));
