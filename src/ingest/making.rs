@@ -114,12 +114,7 @@ impl<'a> Making<'a> {
     ) -> Result<SourceContents> {
         snapshot.settings = store_settings("build")?;
         self.spell_dates(snapshot, sections);
-        // What helps here need not help an update.
-        let kept = |entry: &FileEntry| FileEntry {
-            reason: entry.reason.as_ref().map(|reason| self.survey.once_built(reason)),
-            ..entry.clone()
-        };
-        let (settings, files) = (self.settings.clone(), self.files.iter().map(kept).collect());
+        let (settings, files) = (self.settings.clone(), self.files.clone());
         let mut contents = SourceContents { settings, files, ..SourceContents::default() };
         add_sealed(sealed, &mut contents, snapshot, writer);
         Ok(contents)

@@ -146,8 +146,8 @@ def advised(words):
     return []
 
 
-def follow(source, store, ending="parquet", may_refuse=False):
-    """Builds `source`, and again as the words of each refusal have it; `None` where it is refused and nothing helps."""
+def follow(source, store, ending="parquet"):
+    """Builds `source`, and again as the words of each refusal have it."""
     always = [] if ending == "parquet" else ["--input", ending]
     told = []
     for _ in range(3):
@@ -155,8 +155,6 @@ def follow(source, store, ending="parquet", may_refuse=False):
         if run.code == transect.DONE:
             return told
         told = advised(run.stderr)
-        if may_refuse and not told:
-            return None
         assert told, f"no way out: {run.stderr}"
         told = told if "--input" in told else [*always, *told]
     raise AssertionError(f"it goes round in circles: {run.stderr}")
@@ -293,18 +291,15 @@ def rows_with(codes):
 
 
 @pytest.mark.parametrize("dates", [DATES, DATES[:2]], ids=["years", "months"])
-@pytest.mark.parametrize("codes", TIMES, ids="-".join)
+@pytest.mark.parametrize("codes", TIMES[:2], ids="-".join)
 @pytest.mark.parametrize("layout", [layout for layout in BY_STOCK if "{n}" not in layout])
-def test_codes_that_look_like_times_are_right_or_refused(layout, codes, dates, tmp_path):
+def test_codes_that_look_like_times_are_right(layout, codes, dates, tmp_path):
     right = write(tmp_path / "src", layout, dates, ["trade_date"], rows_with(codes))
-    told = follow(tmp_path / "src", tmp_path / "s", may_refuse=True)
-    if told is None:
-        assert len(codes) == 1, "several stocks in several files tell"
-    else:
-        assert rows_of(tmp_path / "s") == right, told
+    told = follow(tmp_path / "src", tmp_path / "s")
+    assert rows_of(tmp_path / "s") == right, told
 
 
-@pytest.mark.parametrize("codes", TIMES, ids="-".join)
+@pytest.mark.parametrize("codes", [*TIMES[:2], ["202301"]], ids="-".join)
 @pytest.mark.parametrize("columns", [["trade_date"], ["code", "trade_date"]], ids=["no codes", "codes"])
 def test_stocks_that_look_like_times_are_stocks_by_their_rows(columns, codes, tmp_path):
     right = write(tmp_path / "src", "{c}.parquet", DATES, columns, rows_with(codes))
