@@ -168,6 +168,27 @@ def test_headers_of_thousands_of_pages_hold_no_more_than_the_memory(tmp_path):
     weighed("update", store, "--check-content", files=2, expect=(0,))
 
 
+def test_columns_that_may_all_be_codes_are_not_each_looked_at_in_a_file_opened_anew(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ["a", "b"]:
+        columns = {f"s{n}": ["a", "a"] for n in range(5000)}
+        pq.write_table(pa.table({"date": bombs.dates(2)} | columns), source / f"{name}.parquet", use_dictionary=False)
+    weighed("build", source, tmp_path / "store", files=2, expect=(0,))
+
+
+def test_a_damaged_column_is_found_in_few_steps_among_thousands(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    bombs.arrow(source / "good.arrow", {"date": bombs.dates(2), "x": [1, 2]})
+    columns = {f"s{n}": pa.array(["a", "b"]).dictionary_encode() for n in range(1000)}
+    bad = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), ["a"], safe=False)
+    bombs.arrow(source / "bad.arrow", {"date": bombs.dates(2)} | columns | {"z": bad})
+    options = ["--input", "arrow", "--allow", "skipped-files,sparse-columns"]
+    report = weighed("build", source, tmp_path / "store", *options, files=2, expect=(3,))
+    assert re.search(r'its column .*"z.*out of bounds', transect.skipped(report)["bad.arrow"])
+
+
 @pytest.mark.parametrize("heap", range(math.ceil(COUNT * 2 / 3 / HEAP)))
 def test_bombs_hold_no_more_than_the_memory(heap, tmp_path):
     source, store = tmp_path / "source", tmp_path / "store"
