@@ -193,6 +193,11 @@ pub fn waiting(number: u64) -> String {
     counted(number, "row whose trading date is not known yet", "rows whose trading dates are not known yet")
 }
 
+/// What to tell of rows that are left out since their source joins left.
+pub fn lone(number: u64) -> String {
+    format!("{} whose key no other source has (join left)", counted(number, "row", "rows"))
+}
+
 /// A rate to three digits: `1,850,000`, `12.3`.
 pub fn rounded(number: f64) -> String {
     if !number.is_finite() {

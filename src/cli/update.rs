@@ -201,9 +201,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
     let prune = speaker.settings(&[Setting::Prune]).unwrap_or_default();
     named("missing", file, &report.missing_files, &format!(" that disappeared, while the rows stay ({prune})"));
     named("pruned", file, &report.pruned_files, " that disappeared, and the rows with them");
-    lines.add_some("left out", report.left_out, |_| {
-        format!("{} whose key no other source has (join left)", rows(report.left_out))
-    });
+    lines.add_some("left out", report.left_out, |_| output::lone(report.left_out));
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));

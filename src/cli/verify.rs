@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::hint::quoted;
+use crate::hint::{listed, quoted};
 use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
 use crate::workers::{LEAST_MEMORY, Workers};
@@ -227,10 +227,12 @@ fn source_line(report: Option<&SourceReport>) -> String {
     let left_out = [
         (report.merged_rows, output::merged(report.merged_rows)),
         (report.dropped_rows, output::dateless(report.dropped_rows)),
+        (report.waiting_rows, output::waiting(report.waiting_rows)),
+        (report.left_out, output::lone(report.left_out)),
     ];
     let left_out: Vec<String> = left_out.into_iter().filter(|(count, _)| *count > 0).map(|(_, rows)| rows).collect();
     if !left_out.is_empty() {
-        line.push_str(&format!("left out {}; ", left_out.join(" and ")));
+        line.push_str(&format!("left out {}; ", listed(&left_out)));
     }
     match report.difference_count {
         0 if report.is_complete() && !left_out.is_empty() => {
@@ -246,9 +248,6 @@ fn source_line(report: Option<&SourceReport>) -> String {
         if rows > 0 {
             line.push_str(&format!("; {} {what}", output::counted(rows, "row", "rows")));
         }
-    }
-    if report.left_out > 0 {
-        line.push_str(&format!("; {} left out, as it joins left", output::counted(report.left_out, "row", "rows")));
     }
     if !report.skipped_before.is_empty() {
         let files = output::counted(report.skipped_before.len() as u64, "file", "files");

@@ -59,6 +59,8 @@ pub struct SourceReport {
     pub merged_rows: u64,
     /// Rows of the source that are left out because their date cannot be read.
     pub dropped_rows: u64,
+    /// Rows of the source that are left out until their trading date is known. They are no differences.
+    pub waiting_rows: u64,
     /// Rows that are not as the source has them, by stock or date, because the store keeps to what it has whatever the
     /// source says.
     pub kept: Vec<KeptRows>,
@@ -276,6 +278,7 @@ impl SourceReport {
             self.left_out += part.left_out;
             self.merged_rows += part.merged_rows;
             self.dropped_rows += part.dropped_rows;
+            self.waiting_rows += part.waiting_rows;
             for (column, count) in part.differing_columns {
                 *self.differing_columns.entry(column).or_default() += count;
             }

@@ -280,6 +280,7 @@ impl Comparison<'_> {
                     part.report.files += reader.files().len() as u64;
                     part.report.merged_rows += reader.files().iter().map(|file| file.merged).sum::<u64>();
                     part.report.dropped_rows += reader.files().iter().map(|file| file.dropped).sum::<u64>();
+                    part.report.waiting_rows += reader.files().iter().map(|file| file.waiting).sum::<u64>();
                     part.report.rows += reader.dates().len() as u64;
                     series.push(Series {
                         input,
