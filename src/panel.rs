@@ -197,6 +197,9 @@ pub(crate) fn check_columns_len(count: usize, len: u64, (memory, share): (u64, S
     Err(Error::refused_unless(what, [more, fewer]))
 }
 
+/// What [`can_be_key`] takes, in words.
+pub(crate) const KEY_TYPES: &str = "integers, decimals, dates, times, booleans or text";
+
 /// Whether a column of this type can be part of the key: its values have one order, and each equals itself.
 pub fn can_be_key(data_type: &DataType) -> bool {
     let is_text = |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);

@@ -96,7 +96,7 @@ pub enum Setting {
     CodeColumn(String),
     /// The columns that may hold the date, the first one in a file wins.
     DateColumn(Vec<String>),
-    /// How dates in text are spelt, as a strftime format.
+    /// How dates in text are spelt, as a strftime format; empty where only the reader knows it.
     DateFormat(String),
     /// The name of the output's date column.
     DateName,

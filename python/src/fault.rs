@@ -156,6 +156,7 @@ fn argument(setting: &Setting, call: Call) -> String {
         // Rows are of one source.
         Setting::Source(name) if name.is_empty() => "source=NAME".to_owned(),
         Setting::CodeColumn(column) if column.is_empty() => format!("{name}=NAME"),
+        Setting::DateFormat(text) if text.is_empty() => format!("{name}=FORMAT"),
         Setting::Source(name) => format!("sources={name:?}"),
         Setting::Input(text)
         | Setting::FilesBy(text)

@@ -205,6 +205,7 @@ fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(with_value(setting, value));
     match setting {
         Setting::Source(value) | Setting::CodeColumn(value) if value.is_empty() => with("NAME"),
+        Setting::DateFormat(value) if value.is_empty() => with("FORMAT"),
         Setting::Source(value)
         | Setting::Input(value)
         | Setting::FilesBy(value)
@@ -269,6 +270,7 @@ fn assigned(setting: &Setting) -> Option<String> {
         Some(format!("{name}+={}", pairs.join(",")))
     };
     match setting {
+        Setting::DateFormat(value) if value.is_empty() => Some(format!("{name}=FORMAT")),
         Setting::Input(value)
         | Setting::Pattern(value)
         | Setting::CodeTemplate(value)

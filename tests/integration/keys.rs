@@ -349,7 +349,7 @@ fn a_file_whose_key_column_has_floats_is_left_out_by_name_and_stops_no_other() {
     let cast = [Setting::Cast(vec![CastTo { column: "t".to_owned(), to: "int64".to_owned() }])];
     let told = |skipped: &[Skipped]| {
         let [one] = skipped else { panic!("{skipped:?}") };
-        let key_type = "its key column \"t\" is Float64; a key has integers, decimals, dates, times or text";
+        let key_type = "its key column \"t\" is Float64; a key has integers, decimals, dates, times, booleans or text";
         assert_eq!((one.path.as_str(), one.reason.what()), ("F.parquet", key_type));
         one.reason.remedies().to_vec()
     };
@@ -367,7 +367,7 @@ fn a_file_whose_key_column_has_floats_is_left_out_by_name_and_stops_no_other() {
     // Nor has a row without a value, which is told.
     write("F", Arc::new(Float64Array::from(vec![Some(1.0), None])));
     let skipped = build().run().unwrap().skipped;
-    let told = "its key column \"t\" is Float64; a key has integers, decimals, dates, times or text; row 2 has no \"t\", \
+    let told = "its key column \"t\" is Float64; a key has integers, decimals, dates, times, booleans or text; row 2 has no \"t\", \
                 which is part of the key; write the file without such rows";
     assert_eq!(skipped.iter().map(|one| one.reason.to_string()).collect::<Vec<_>>(), [told]);
 }

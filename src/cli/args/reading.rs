@@ -123,8 +123,9 @@ pub struct Reading {
 
     /// Leave out the time of day in the date column
     ///
-    /// For daily bars stamped at their open. A time of day refuses its file otherwise, unless --key names the column. Two
-    /// rows of one date are duplicates then, whatever their times.
+    /// For daily bars stamped at their open. Two rows of one date are duplicates then, whatever their times. A time of day
+    /// refuses its file unless one of three helps: --zone says on whose clocks it is midnight, --drop-time leaves it out,
+    /// or --key names the column and keeps it.
     #[arg(long, help_heading = DATES, hide_short_help = true)]
     pub drop_time: bool,
 
@@ -150,7 +151,8 @@ pub struct Reading {
     /// Further columns of a row's key, beside code and date
     ///
     /// For panels that have several rows a date and stock: bars by their time, reports by their period. Integers,
-    /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
+    /// decimals, dates, times, booleans and text, but no floats, of which nobody knows which are the same: --cast makes
+    /// decimals of them; the first column counts most. Such columns stay where they are in outputs, and
     /// rows of one stock and date are ordered by them. A date column with a time of day may be one of them (see
     /// --date-name).
     #[arg(long, value_name = "COL,...", help_heading = COLUMNS)]

@@ -386,9 +386,15 @@ impl<'a> DateReader<'a> {
             .count(array)
             .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
         let reason = spelt.into_iter().fold(Reason::new(Kind::BadDate, what), Reason::or);
+        // A text beside dates is none in any spelling, and one format is all that a folder has.
+        let may_be_spelt = !has_dates && !is_null && spellings.is_empty() && self.rules.format.is_none();
+        let format = (may_be_spelt && is_text(array.data_type())).then(|| {
+            let effect = "reads other spellings, such as %d %B %Y or %d.%m.%Y %H:%M %z";
+            Remedy::set(Setting::DateFormat(String::new()), effect)
+        });
         let is_count = counts.is_none() && !has_dates && array.data_type().is_numeric();
         let anew = is_count.then(|| Remedy::Do("write its dates as dates, or as numbers such as 20240102".to_owned()));
-        Err(reason.or(counts).or(has_dates.then_some(drops)).or(anew))
+        Err(reason.or(format).or(counts).or(has_dates.then_some(drops)).or(anew))
     }
 
     /// The formats that read every date of `array` beside the usual spellings: two, where days and months may be swapped.

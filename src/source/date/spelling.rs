@@ -1,12 +1,14 @@
 //! Formats of dates in text that are no usual spelling, to be named where a file is refused for its dates.
 
 /// Formats that are tried where dates in text are of no spelling that is read without one.
-const OTHER_SPELLINGS: [&str; 29] = [
+const OTHER_SPELLINGS: [&str; 31] = [
     "%Y%m%d ",
     "%Y-%m-%d ",
     "%Y/%m/%d ",
     "%d-%b-%Y",
     "%d %b %Y",
+    "%d/%b/%Y",
+    "%a, %d %b %Y",
     "%b %d, %Y",
     "%b %d %Y",
     "%d.%m.%Y",

@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::refusals::{cast_that_keeps, tell_alike, tell_unheld};
 use super::schema::{FileColumn, FileSchema, Format, KeyColumn, Value};
 use crate::hint::listed;
+use crate::panel::KEY_TYPES;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::options::{DATE_NAMES, SourceOptions};
@@ -183,9 +184,12 @@ pub(in crate::source) fn cast_parts(
 
 /// Refuses a file for the type of a key column: of floats nobody knows which are the same.
 fn no_key_type(name: &str, data_type: &DataType) -> Reason {
-    let what = format!("its key column {name:?} is {data_type}; a key has integers, decimals, dates, times or text");
-    let whole = Setting::Cast(vec![CastTo { column: name.to_owned(), to: "int64".to_owned() }]);
-    Reason::new(Kind::ColumnType, what).of_column(name).or(Remedy::set(whole, "reads whole numbers"))
+    let what = format!("its key column {name:?} is {data_type}; a key has {KEY_TYPES}");
+    let cast = |to: &str, effect| {
+        Remedy::set(Setting::Cast(vec![CastTo { column: name.to_owned(), to: to.to_owned() }]), effect)
+    };
+    let reason = Reason::new(Kind::ColumnType, what).of_column(name);
+    reason.or(cast("int64", "reads whole numbers")).or(cast("decimal128(18,4)", "rounds to four decimals"))
 }
 
 /// A column's type for a message.

@@ -121,7 +121,10 @@ impl<'a> DateAdvice<'a> {
                 };
                 let (times, effect) = match dates.times {
                     Times::None => (None, "reads it"),
-                    Times::Kept => (Some(key()), "reads it, with the times in the key"),
+                    Times::Kept => {
+                        let key = (!self.is_in_key(&dates.column)).then(key);
+                        (key, "reads it, with the times in the key")
+                    }
                     Times::Midnights => {
                         (Some(Setting::Zone), "reads it, on the clocks on which its times are midnight")
                     }
@@ -148,7 +151,7 @@ impl<'a> DateAdvice<'a> {
     /// Whether under `list` this file's date is the column of `dates`, and each other's is what it is today and is read
     /// as today.
     fn works(&self, schema: &FileSchema, dates: &Dates, list: &[&str]) -> bool {
-        if dates.times == Times::Kept && !self.can_keep_times {
+        if dates.times == Times::Kept && !self.can_keep_times && !self.is_in_key(&dates.column) {
             return false;
         }
         let column = dates.column.as_str();
@@ -169,6 +172,11 @@ impl<'a> DateAdvice<'a> {
             })
         };
         chosen(schema) == Some(column) && self.working.iter().all(keeps)
+    }
+
+    /// Whether the column is part of the key already, as that of a store is.
+    fn is_in_key(&self, column: &str) -> bool {
+        self.options.key.contains(&self.options.name_of(column))
     }
 
     fn is_free(&self, name: &str) -> bool {

@@ -13,7 +13,7 @@ pub(super) fn agree_on_formats(skipped: &mut [Skipped]) {
     fn format(remedy: &Remedy) -> Option<&str> {
         match remedy {
             Remedy::Set { settings, .. } => match &settings[..] {
-                [Setting::DateFormat(format)] => Some(format.as_str()),
+                [Setting::DateFormat(format)] if !format.is_empty() => Some(format.as_str()),
                 _ => None,
             },
             _ => None,

@@ -8,7 +8,7 @@ use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
 use crate::hint::{instead, slips};
-use crate::panel::{Column, can_be_key};
+use crate::panel::{Column, KEY_TYPES, can_be_key};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Operation, Remedy, Setting, excluding};
 use crate::source::agreement::prior::Prior;
@@ -235,10 +235,7 @@ pub(in crate::source) fn key_columns(
         };
         match &columns[place].data_type {
             key if can_be_key(key) => Ok(place),
-            other => {
-                let usual = "a key column has integers, decimals, dates, times or text";
-                Err(invalid(format!("{name}: {usual}, and this one is {other}"), Vec::new()))
-            }
+            other => Err(invalid(format!("{name}: a key column has {KEY_TYPES}, and this one is {other}"), Vec::new())),
         }
     };
     let key: Vec<usize> = names.map(place).collect::<Result<_>>()?;

@@ -10,9 +10,9 @@ use crate::skipped::Skipped;
 pub(super) fn can_be_tried(settings: &[Setting]) -> bool {
     settings.iter().all(|setting| match setting {
         Setting::DateColumn(names) | Setting::Key(names) => !names.is_empty(),
+        Setting::DateFormat(format) => !format.is_empty(),
         Setting::Cast(_)
         | Setting::Exclude(_)
-        | Setting::DateFormat(_)
         | Setting::Epoch(_)
         | Setting::Zone
         | Setting::DropTime
@@ -77,6 +77,14 @@ pub(super) fn agree_on_epochs(skipped: &mut [Skipped]) {
     let in_words = format!("write its dates in {usual}, as most have them: no one setting reads several units");
     for Skipped { reason, .. } in skipped {
         *reason = reason.clone().keep_ways(keep, &in_words);
+    }
+}
+
+/// The settings of a way out that has some.
+pub(super) fn settings_of(remedy: &Remedy) -> Option<&[Setting]> {
+    match remedy {
+        Remedy::Set { settings, .. } => Some(settings),
+        _ => None,
     }
 }
 

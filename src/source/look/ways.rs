@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use super::formats::agree_on_formats;
 use super::settings::{
     agree_on_epochs, can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, of_date_columns,
-    ways_of, with_more_of_rows,
+    settings_of, ways_of, with_more_of_rows,
 };
 use super::together::joined_ways;
 use crate::error::{Error, Result};
@@ -253,7 +253,7 @@ impl<'w> Ways<'w> {
             kept.extend(found);
         }
         for remedy in longer {
-            if !kept.contains(&remedy) {
+            if kept.iter().all(|known| settings_of(known) != settings_of(&remedy)) {
                 kept.push(remedy);
             }
         }
@@ -279,6 +279,9 @@ impl<'w> Ways<'w> {
                 reason
             }
             (Kind::InexactValue, Some(_)) => reason.or(Remedy::Do(AS_CAST.to_owned())),
+            _ if self.survey.inputs.is_empty() && !self.ground.has_quiet => {
+                reason.or(Remedy::Do("no setting reads it: write the file anew".to_owned()))
+            }
             _ => reason.or(Remedy::Do("write the file anew, as the others are".to_owned())),
         })
     }
