@@ -19,6 +19,10 @@ use crate::key::Date;
 use crate::shuffle::Gathering;
 use crate::store::{SourceContents, Store, StoreWriter};
 
+/// What a dry run does not say.
+const NOT_FOLLOWED: &str = "rows of sources that join left come and go with the keys of the others: that is not counted \
+                            here, and the run itself may stop for such a row";
+
 /// The places of the sources of `whole` that join outer, where the one at `place` joins left.
 ///
 /// # Errors
@@ -46,7 +50,7 @@ pub(super) fn check_outer(whole: &Store, place: usize) -> Result<()> {
 }
 
 /// Takes away the rows that sources which join left still have although the changes so far took their keys from all that
-/// join outer. `guard` looks whether too many go.
+/// join outer. `guard` looks whether too many go. A dry run says that it does not follow them.
 ///
 /// # Errors
 /// When the store cannot be read or written, or the observer cancels.
@@ -56,7 +60,15 @@ pub(super) fn settle(
     writing: &Writing,
     guard: fn(&Changes, u64, &mut Guards),
 ) -> Result<()> {
-    let Some(report) = steps.report().filter(|report| !writing.dry_run && !report.is_stopped()) else { return Ok(()) };
+    let Some(report) = steps.report().filter(|report| !report.is_stopped()) else { return Ok(()) };
+    if writing.dry_run {
+        // The changes are not there to go on from.
+        let moves_keys = report.is_parted || report.added > 0;
+        if report.joins_left || moves_keys && has_left(steps.writer().live()?)? {
+            steps.note(NOT_FOLLOWED);
+        }
+        return Ok(());
+    }
     if !(report.joins_left || report.is_parted && has_left(steps.writer().live()?)?) {
         return Ok(());
     }

@@ -48,7 +48,7 @@ pub(super) fn was_read(entry: &&FileEntry) -> bool {
 }
 
 /// The codes that files which were read again, or are gone, `gave` by the first of these options, and do not by the second:
-/// nothing is left behind under them but what other files give.
+/// nothing is left behind under them but what other files give, or was appended.
 pub(super) fn given_up<'e>(
     gave: impl Iterator<Item = &'e FileEntry>,
     [then, now]: [&SourceOptions; 2],

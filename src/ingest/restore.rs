@@ -28,8 +28,9 @@ use crate::store::{
 ///
 /// Nothing is copied: the new version shares the older one's bytes. Columns, sources and their options are those of the
 /// older version, too; where the files are, and which of them were read, is as it was last.
-/// So restored rows stand until their file changes, or all are [read again](crate::Update::reread). A source that was
-/// dropped since comes back as it was.
+/// So restored rows stand until their file changes, or all are [read again](crate::Update::reread), as other options may
+/// ask for, too. A source that was dropped since comes back likewise, with what the last version that had it knew of its
+/// files.
 ///
 /// ```no_run
 /// let report = transect::Restore::new("panel.store", 3).run()?;
@@ -212,7 +213,7 @@ fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport, dir
 
 /// The sources of the version that is restored, with what is known of their files now.
 struct Sources {
-    /// By place; `None` for one that the store has no longer.
+    /// By place; `None` for one that no version since has.
     now: Vec<Option<(Settings, Vec<FileEntry>)>>,
     /// Whether some are called, read or joined otherwise now, or are not there.
     differ: bool,
@@ -244,7 +245,8 @@ impl Sources {
                     && now.options == then.options
             };
             let Some(at) = same.or_else(|| live.iter().position(is_alike)) else {
-                sources.now.push(None);
+                let last = last_known(before, restored.version(), source.id)?;
+                sources.now.push(last.map(|(now, files)| known(now, files, then, &files_then, version)));
                 sources.differ = true;
                 continue;
             };
@@ -293,6 +295,18 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// What the last version between `then` and `live` that has the source `id` knew of it and its files.
+fn last_known(live: &Store, then: u64, id: u32) -> Result<Option<(Settings, Vec<FileEntry>)>> {
+    for &version in live.kept_versions()?.iter().rev().filter(|&&version| version > then && version < live.version()) {
+        let store = live.other_version(version)?;
+        if let Some(place) = store.snapshot_sources()?.iter().position(|source| source.id == id) {
+            let view = store.of_source(place);
+            return Ok(Some((Settings::of(&view)?, view.files()?)));
+        }
+    }
+    Ok(None)
 }
 
 /// What is known of a source whose rows of `then` are restored in `version`.

@@ -378,7 +378,8 @@ impl<'u> SourceUpdate<'u> {
         let settled: HashSet<&str> = settled.map(|entry| entry.path.as_str()).collect();
         let gave = with_status(&self.files, FileStatus::Read).filter(|entry| settled.contains(entry.path.as_str()));
         for code in given_up(gave, [then, options]).filter(|code| !units.left_out.contains(code)) {
-            units.rules.entry(code).or_insert(Rule::anew(Unread::Goes));
+            // What was appended under it stays: no file has it that could take its place.
+            units.rules.entry(code).or_insert(Rule::anew(Unread::StaysIfAppended));
         }
         units.standing = self.standing(entries, &units.pruned);
         if !units.standing.is_empty() {
@@ -403,6 +404,15 @@ impl<'u> SourceUpdate<'u> {
             Trust::Nothing => BTreeSet::new(),
             _ => standing::units(entries, pruned, &self.then.restored, is_as_it_was, &self.now.options),
         }
+    }
+
+    /// What is to be noted where all files were read again, so that rows which were restored do not stand.
+    fn overruled(&self, entries: &[FileEntry]) -> Option<String> {
+        let is_restored = |entry: &&FileEntry| self.then.restored.contains(&entry.path);
+        let count = entries.iter().filter(was_read).filter(is_restored).count();
+        let files = if count == 1 { "1 file" } else { &format!("{count} files") };
+        let note = || format!("all files were read again: rows of {files} are no longer as they were restored");
+        (self.trust() == Trust::Nothing && count > 0).then(note)
     }
 
     /// Whether the file at `path` could not be used: then it was not read since, whatever it was like then.
@@ -456,6 +466,7 @@ impl<'u> SourceUpdate<'u> {
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         self.reshaped.describe(&mut report);
         report.notes.extend(lone_note(survey, before.schema()?.columns.len()));
+        report.notes.extend(self.overruled(entries));
         report.joins_left = self.now.join != self.then.join;
         let rolled = Rolled::new(survey, gathered, self.then.rolled.as_ref(), &report.pruned_files);
         report.waiting_rows = rolled.as_ref().map_or(0, Rolled::waiting_rows);

@@ -101,6 +101,13 @@ impl<'w> Steps<'w> {
         self.pending = step.snapshot.or(self.pending.take());
     }
 
+    /// Adds what else a user should know.
+    pub(super) fn note(&mut self, note: &str) {
+        if let Some(report) = &mut self.report {
+            report.notes.push(note.to_owned());
+        }
+    }
+
     /// Looks whether the date that is expected would be there, also of each source that is updated.
     ///
     /// # Errors

@@ -366,6 +366,31 @@ fn appended_rows_have_the_codes_of_the_store() {
 }
 
 #[test]
+fn appended_rows_stay_where_their_files_give_other_codes() {
+    let world = World::new(&[("X", &[(0, 1), (1, 2)])], "from,to\nX,A\n");
+    world.build().unwrap();
+    let append = |code: &str, day: i32| {
+        let path = world.place.path("day.parquet");
+        let text = |text: String| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+        let day = ("trade_date", text(date(day).to_string()));
+        let rows = batch(&[("ts_code", text(code.to_owned())), day, ("x", Arc::new(Int64Array::from(vec![7])))]);
+        write_parquet(&path, &rows);
+        assert_eq!(Append::new(world.place.store(), [path]).workers(1).run().unwrap().added, 1);
+    };
+    append("A", 2);
+    fs::write(&world.map, "from,to\nX,B\n").unwrap();
+    let update = Update::new(world.place.store()).workers(1).run().unwrap();
+    assert_eq!((update.added, update.removed, update.kept, update.guards.len()), (2, 2, 1, 0), "{update:?}");
+    assert_eq!(world.rows(), [row("A", 2, 7), row("B", 0, 1), row("B", 1, 2)]);
+    // Likewise of what a path says.
+    append("B", 3);
+    let set = Update::new(world.place.store()).set("source", "code-template={code}.SZ".parse().unwrap());
+    let update = set.allow([Guard::FewCodes]).workers(1).run().unwrap();
+    assert_eq!((update.added, update.removed, update.kept), (2, 2, 1), "{update:?}");
+    assert_eq!(world.rows(), [row("A", 2, 7), row("B", 3, 7), row("X.SZ", 0, 1), row("X.SZ", 1, 2)]);
+}
+
+#[test]
 fn a_huge_map_is_refused_within_the_memory() {
     let world = World::new(&[("A", &[(0, 1)])], "from,to\nA,X\n");
     let line = "000001.XSHE,000001.SZ\n";

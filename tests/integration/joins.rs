@@ -186,6 +186,27 @@ fn a_version_with_the_same_rows_gives_back_how_its_sources_joined_and_what_they_
 }
 
 #[test]
+fn a_dry_run_says_that_it_does_not_follow_what_joins_left() {
+    let mut world = World::new(false);
+    let rows = Model::from([((0, 0, 0), Some(1)), ((1, 0, 0), Some(2))]);
+    world.put(0, rows.clone());
+    world.build();
+    world.put(1, rows.clone());
+    world.add(1..2, Join::Left);
+    let store = world.place.store();
+    let update = |dry_run: bool| Update::new(&store).dry_run(dry_run).workers(1).run().unwrap();
+    assert!(update(true).notes.is_empty());
+    world.put(0, Model::from([((0, 0, 0), Some(1))]));
+    let told = update(true);
+    assert!(told.notes.iter().any(|note| note.starts_with("rows of sources that join left come and go")), "{told:?}");
+    let report = update(false);
+    assert_eq!((report.removed, report.notes.len()), (1, 0), "{report:?}");
+    // A key that comes brings theirs with it.
+    world.put(0, rows);
+    assert_eq!(update(true).notes, told.notes);
+}
+
+#[test]
 fn codes_that_a_map_gives_join_left_and_a_changed_map_brings_other_rows_or_none() {
     let place = Place::in_memory();
     let (prices, value, map) = (place.path("prices"), place.path("value"), place.path("map.csv"));

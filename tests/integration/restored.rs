@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use proptest::prelude::*;
-use transect::{Append, Join, Restore, Update, UpdateReport};
+use transect::{Append, ChangeSource, Join, Restore, Update, UpdateReport};
 
 use super::panels::{cases, write_parquet};
 use super::sources::{ALL, CODES, Key, Model, NAMES, World, model, narrowed};
@@ -278,6 +278,36 @@ fn a_file_that_is_again_what_the_restored_version_read_stands_for_itself() {
     assert_eq!(update().restated, 0);
     assert_eq!(restore(2), 5);
     assert!(!update().published);
+}
+
+#[test]
+fn rows_of_a_source_that_was_dropped_since_stand_until_its_file_changes() {
+    let mut world = World::new(false);
+    world.put(0, rows(&[(0, 1)]));
+    world.put(1, rows(&[(0, 1)]));
+    world.build();
+    world.add(1..2, Join::Outer);
+    world.put(1, rows(&[(0, 2)]));
+    let update = || Update::new(world.place.store()).workers(1).run().unwrap();
+    assert_eq!((update().restated, world.live().version()), (1, 3));
+    ChangeSource::drop(world.place.store(), NAMES[1]).workers(1).run().unwrap();
+    Restore::new(world.place.store(), 2).workers(1).run().unwrap();
+    assert!(!update().published);
+    world.put(1, rows(&[(0, 3)]));
+    let update = Update::new(world.place.store()).workers(1).run().unwrap();
+    assert_eq!((update.restated, update.published), (1, true));
+    world.assert_holds(&world.live(), "the file changed");
+}
+
+#[test]
+fn options_that_read_all_files_again_say_that_restored_rows_do_not_stand() {
+    let mut world = restored();
+    let set = Update::new(world.place.store()).set(NAMES[1], "duplicates=first".parse().unwrap());
+    let update = set.workers(1).run().unwrap();
+    let note = "value: all files were read again: rows of 1 file are no longer as they were restored";
+    assert_eq!((update.restated, &update.notes[..]), (1, &[note.to_owned()][..]), "{update:?}");
+    world.models[1] = rows(&[(0, 100)]);
+    world.assert_holds(&world.live(), "read again");
 }
 
 #[test]
