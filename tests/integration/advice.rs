@@ -120,11 +120,12 @@ fn with(told: &Told, settings: &[Setting]) -> Told {
     told
 }
 
-/// Whether a setting leaves to its user what it is to be: a zone, or one of other columns.
+/// Whether a setting leaves to its user what it is to be: a zone, one of other columns, or how dates are spelt.
 fn is_blank(setting: &Setting) -> bool {
     match setting {
         Setting::Zone | Setting::NaiveZone => true,
         Setting::DateColumn(names) => names.is_empty(),
+        Setting::DateFormat(format) => format.is_empty(),
         _ => false,
     }
 }
