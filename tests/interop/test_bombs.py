@@ -177,6 +177,19 @@ def test_columns_that_may_all_be_codes_are_not_each_looked_at_in_a_file_opened_a
     weighed("build", source, tmp_path / "store", files=2, expect=(0,))
 
 
+def test_a_file_that_cannot_be_read_column_by_column_is_the_one_that_is_named(tmp_path):
+    # All are compared together and a column at a time, as the columns of one take too much together.
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    pq.write_table(pa.table({"date": bombs.dates(5), "x": list(range(5))}), source / "good.parquet")
+    bombs.equal_rows(10**5, "none", "1.0")(source / "b0.parquet")
+    bombs.dictionaries(500, 10**4)(source / "b7.parquet")
+    bombs.group_dictionaries(200, 800_000)(source / "b8.parquet")
+    weighed("build", source, store, "--allow", "skipped-files,sparse-columns", files=4, expect=(3,))
+    report = weighed("verify", store, "--source", source, files=4, expect=(3,))
+    assert report["source"]["files"] == 2 and report["source"]["rows"] == 7, report
+
+
 def test_a_damaged_column_is_found_in_few_steps_among_thousands(tmp_path):
     source = tmp_path / "source"
     source.mkdir()

@@ -289,7 +289,7 @@ impl Comparison<'_> {
                         stands_since: self.origins.stands_since(input, reader.files()),
                     });
                     if group(0).len() < count {
-                        readers.push(reader);
+                        readers.push((index, reader));
                     }
                 }
                 Ok((Err(bad), ..)) | Err(bad) => part.bad.push((index, self.of_file(index, bad)?)),
@@ -300,7 +300,7 @@ impl Comparison<'_> {
         self.compare(group(0), arrays, &rows, &mut restated, &mut part)?;
         for start in (group(0).end..count).step_by(self.columns_at_once) {
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
-            for reader in &readers {
+            for (index, reader) in &readers {
                 if observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
@@ -313,7 +313,7 @@ impl Comparison<'_> {
                     Err(bad) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
-                        part.bad.push((range.start, self.of_file(range.start, bad)?));
+                        part.bad.push((*index, self.of_file(*index, bad)?));
                         self.line_up(Vec::new(), Vec::new(), answered, &mut part)?;
                         return Ok(part);
                     }

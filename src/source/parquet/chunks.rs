@@ -175,7 +175,7 @@ impl Chunks {
                     shown(len)
                 );
                 let anew = Remedy::Do("write the file anew with dictionaries of the values that it has".to_owned());
-                Reason::new(Kind::Other, what).of_column(&name).or(anew)
+                Reason::new(Kind::TooLarge, what).of_column(&name).or(anew)
             }
             // So many columns are tried again, fewer at a time: to know what all take, each page would be looked at.
             Fault::TooLarge(len) if self.leaves.len() > TEXTS => {
