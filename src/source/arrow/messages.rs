@@ -108,6 +108,11 @@ pub(super) fn message_of(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn check(batch: RecordBatch, body_len: u64) -> Result<(), &'static str> {
+    // The first node is that of the first column. A batch that says it has no rows is else taken for one.
+    let first = batch.nodes().and_then(|nodes| nodes.iter().next());
+    if batch.length() == 0 && first.is_some_and(|node| node.length() != 0) {
+        return Err("has a column of more rows than its batch");
+    }
     let mut nodes = batch.nodes().into_iter().flatten();
     if batch.length() < 0 || !nodes.all(|node| (0..=node.length()).contains(&node.null_count())) {
         return Err("has a column of fewer rows than nulls");

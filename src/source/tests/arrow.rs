@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::types::{Int8Type, Int64Type};
-use arrow_array::{Decimal32Array, Decimal128Array, DictionaryArray, Int8Array, ListArray, StringViewArray};
+use arrow_array::{
+    Date32Array, Decimal32Array, Decimal128Array, DictionaryArray, Int8Array, ListArray, StringViewArray,
+};
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_ipc::{
     Block, FieldBuilder, FloatingPointBuilder, FooterBuilder, MessageBuilder, MessageHeader, MetadataVersion,
@@ -211,6 +213,18 @@ fn a_decimal_beyond_the_digits_of_its_type_is_refused_and_made_no_null() {
         assert_eq!(read_all(&good.survey(), 0).unwrap().1[0].as_ref().unwrap().null_count(), 0);
         assert_mentions(&source(&file(&[rows])).reason(), &["its column \"d\": 123456 is stored, which is beyond Dec"]);
     }
+}
+
+#[test]
+fn a_batch_that_says_it_has_no_rows_while_its_columns_do_is_damaged() {
+    let days: ArrayRef = Arc::new(Date32Array::from_iter_values(0..151));
+    let bytes = file(&[batch(&[("trade_date", days)])]);
+    let count = 151_i64.to_le_bytes();
+    // Of the batch and of its column, in an order that is the writer's.
+    let places = bytes.windows(count.len()).enumerate().filter(|(_, found)| *found == count).map(|(at, _)| at);
+    let reasons: Vec<String> =
+        places.map(|at| source(&[&bytes[..at], &[0; 8], &bytes[at + 8..]].concat()).reason()).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("a column of more rows than its batch")), "{reasons:?}");
 }
 
 #[test]
