@@ -57,7 +57,8 @@ def weighed(*args, files, expect):
 
 # What is said of a bomb: that it is too large, with the figure and the option; or what is wrong with it.
 TOO_LARGE = re.compile(
-    r"would take [0-9]+ [MG]iB, more than (a quarter of )?the memory, which is 64 MiB; --memory [0-9]+[MG]iB allows it"
+    r"would take [0-9]+ [MG]iB, more than (a quarter of )?the memory, which is 64 MiB; "
+    r"(--memory [0-9]+[MG]iB|`transect update \S+ --memory [0-9]+[MG]iB`) allows it"
 )
 WRONG = re.compile(r"is damaged|is truncated|no rows|date|code|column|rows for|compressed Arrow|encoded")
 
