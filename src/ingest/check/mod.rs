@@ -1,6 +1,7 @@
 //! The check of a store against the files it was built from.
 
 pub(in crate::ingest) mod join;
+pub(in crate::ingest) mod lined;
 pub(in crate::ingest) mod origins;
 pub(in crate::ingest) mod place;
 pub(in crate::ingest) mod report;

@@ -11,6 +11,7 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use super::join::Brought;
+use super::lined::{Lined, Matched, Owner};
 use super::origins::{Origins, refused_then};
 use super::place::source_of;
 use super::report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
@@ -170,9 +171,6 @@ fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport
     }
 }
 
-/// What a row is of that is not compared: a code or, where files are by date, a date.
-type Owner<'c> = (&'c str, Option<Date>);
-
 /// What is compared with what.
 struct Comparison<'a> {
     store: &'a Store,
@@ -182,16 +180,6 @@ struct Comparison<'a> {
     brought: Option<&'a Brought<'a>>,
     /// How many columns are in memory at once; fewer than all only where there is one input.
     columns_at_once: usize,
-}
-
-/// Neighbouring rows of the source and of the store with the same keys.
-struct Matched {
-    /// Which of the store's dates.
-    date: usize,
-    ours: Range<usize>,
-    theirs: Range<usize>,
-    /// Whether an append gave the store these rows, so that they stay as they are.
-    is_appended: bool,
 }
 
 /// The rows of one task's files, in the order of dates and codes.
@@ -217,37 +205,6 @@ struct Ours<'o> {
 impl<'o> Ours<'o> {
     fn code_of(&self, row: usize) -> &'o str {
         self.units.codes[self.stocks[row] as usize].as_str()
-    }
-}
-
-/// What came of laying rows beside each other.
-#[derive(Default)]
-struct Lined<'o> {
-    /// How many rows are not compared, by what they are of and why.
-    kept: BTreeMap<(Owner<'o>, Option<Kept>), u64>,
-    matched: Vec<Matched>,
-}
-
-impl<'o> Lined<'o> {
-    fn count(&mut self, unit: Owner<'o>, why: Option<Kept>) {
-        *self.kept.entry((unit, why)).or_default() += 1;
-    }
-
-    /// Our row and theirs have one key, on the store's date of this place.
-    fn push_matched(&mut self, index: usize, our_row: usize, their_row: usize, stays: bool) {
-        match self.matched.last_mut() {
-            Some(Matched { date, ours, theirs, is_appended })
-                if (*date, ours.end, theirs.end, *is_appended) == (index, our_row, their_row, stays) =>
-            {
-                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
-            }
-            _ => self.matched.push(Matched {
-                date: index,
-                ours: our_row..our_row + 1,
-                theirs: their_row..their_row + 1,
-                is_appended: stays,
-            }),
-        }
     }
 }
 
